@@ -1,0 +1,17 @@
+#!/usr/bin/env python
+"""Operations on the server itself: migrate, worker, bootstrap, checks."""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run one management command."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradenexus.settings")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""What differs between SQLite and PostgreSQL for a writer: the clock, and waiting one's turn.
+
+On SQLite writers queue at a file lock before BEGIN IMMEDIATE (the turnstile): SQLite's own busy handler polls with
+sleeps, which lets late-comers pass and makes a waiting writer's worst case long.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection, transaction
+
+_local = threading.local()
+
+
+def is_sqlite() -> bool:
+    """Tell whether the default database is SQLite."""
+    return connection.vendor == "sqlite"
+
+
+def now() -> datetime:
+    """Return the database's clock, aware, UTC: the one time all workers of one database agree on."""
+    if is_sqlite():
+        return datetime.now(UTC)  # SQLite has no clock but this host's, and every writer is on this host
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0].astimezone(UTC)
+
+
+@contextmanager
+def atomic() -> Iterator[None]:
+    """Open a write transaction; inside another one, a savepoint."""
+    if not is_sqlite() or connection.in_atomic_block or not _turnstile_path():
+        with transaction.atomic():
+            yield
+        return
+    with _turnstile(), transaction.atomic():
+        yield
+
+
+def _turnstile_path() -> Path | None:
+    name = str(settings.DATABASES["default"]["NAME"])
+    return None if ":memory:" in name or "mode=memory" in name else Path(settings.NEXUS_HOME) / "run" / "turnstile"
+
+
+@contextmanager
+def _turnstile() -> Iterator[None]:
+    if getattr(_local, "held", False):
+        yield
+        return
+    path = _turnstile_path()
+    assert path is not None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _local.held = True
+        yield
+    finally:
+        _local.held = False
+        os.close(descriptor)

@@ -1,0 +1,278 @@
+"""All settings, read from the environment (docs/settings.md lists every one). Defaults are the embedded shape:
+SQLite, one folder, no other service. Production differs in values only."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+from tradenexus import env, logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- the place and the mode ------------------------------------------------------------------------------------------
+NEXUS_ENV = env.choice("NEXUS_ENV", "development", ("development", "production"))
+NEXUS_HOME = Path(env.text("NEXUS_HOME", str(BASE_DIR / "var"))).resolve()
+NEXUS_VERSION = "0.1.0"
+DEBUG = env.flag("NEXUS_DEBUG", False)
+
+
+def _secret_key() -> str:
+    """Return the configured key, or in development the one this installation made for itself."""
+    given = env.text("NEXUS_SECRET_KEY")
+    if not given and NEXUS_ENV == "development":
+        path = NEXUS_HOME / "secret_key"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(50))
+        given = path.read_text().strip()
+    if len(given) < 40 or len(set(given)) < 10 or given.startswith("django-insecure-"):
+        raise ImproperlyConfigured(
+            "NEXUS_SECRET_KEY (or NEXUS_SECRET_KEY_FILE) must hold at least 40 random characters of your own; "
+            "make one: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+        )
+    return given
+
+
+SECRET_KEY = _secret_key()
+SECRET_KEY_FALLBACKS = env.words("NEXUS_SECRET_KEY_FALLBACKS")
+if NEXUS_ENV == "production" and DEBUG:
+    raise ImproperlyConfigured("NEXUS_DEBUG=1 cannot be used with NEXUS_ENV=production: it shows internals to visitors")
+
+ALLOWED_HOSTS = env.words("NEXUS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+NEXUS_PUBLIC_URL = env.text("NEXUS_PUBLIC_URL", "").rstrip("/")
+CSRF_TRUSTED_ORIGINS = [NEXUS_PUBLIC_URL] if NEXUS_PUBLIC_URL else []
+USE_X_FORWARDED_HOST = env.flag("NEXUS_BEHIND_PROXY")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if USE_X_FORWARDED_HOST else None
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.admin",
+    "rest_framework",
+    "drf_spectacular",
+    "django_htmx",
+    "django_q",
+    "channels",
+    "axes",
+    "csp",
+    "tradenexus.tenancy",
+    "tradenexus.rest",
+    "tradenexus.audit",
+    "tradenexus.events",
+    "tradenexus.jobs",
+    "tradenexus.accounts",
+    "datasets",
+    "backfill",
+    "lona",
+]
+
+MIDDLEWARE = [
+    "tradenexus.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "tradenexus.middleware.PrivateCacheMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "tradenexus.urls"
+ASGI_APPLICATION = "tradenexus.asgi.application"
+APPEND_SLASH = False
+# Bytes of uploads bypass Django: its ASGI handler would spool every body to a temporary file before the view.
+BYTE_PATHS = {"/v1/uploads/": "datasets.uploads.protocol.application"}
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+            ],
+        },
+    },
+]
+
+# --- database --------------------------------------------------------------------------------------------------------
+DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{NEXUS_HOME / 'nexus.sqlite3'}")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+_DATABASE = DATABASES["default"]
+if _DATABASE["ENGINE"] == "django.db.backends.sqlite3":
+    Path(str(_DATABASE["NAME"])).parent.mkdir(parents=True, exist_ok=True)
+    _DATABASE["OPTIONS"] = {
+        # IMMEDIATE: a deferred BEGIN that later writes fails at once with "database is locked".
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+        "PRAGMA cache_size=-8000; PRAGMA mmap_size=0; PRAGMA journal_size_limit=67108864;",
+    }
+    # A file, not memory: tests race threads and processes on it.
+    _DATABASE["TEST"] = {"NAME": str(NEXUS_HOME / "test.sqlite3")}
+_DATABASE["CONN_MAX_AGE"] = env.integer("NEXUS_CONN_MAX_AGE", 600)
+_DATABASE["CONN_HEALTH_CHECKS"] = True
+
+# --- redis (optional): a wake-up and a cache, never the truth --------------------------------------------------------
+REDIS_URL = env.text("REDIS_URL", "")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "nexus"}
+}
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+    if REDIS_URL
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+
+# --- jobs ------------------------------------------------------------------------------------------------------------
+NEXUS_WORKERS = env.integer("NEXUS_WORKERS", 2, 1)
+NEXUS_HEAVY_JOBS = env.integer("NEXUS_HEAVY_JOBS", 1, 1)
+NEXUS_JOB_LEASE_S = env.integer("NEXUS_JOB_LEASE_S", 60, 2)
+NEXUS_JOB_HEARTBEAT_S = env.integer("NEXUS_JOB_HEARTBEAT_S", 15, 1)
+NEXUS_JOB_MAX_ATTEMPTS = env.integer("NEXUS_JOB_MAX_ATTEMPTS", 5, 1)
+Q_CLUSTER = {
+    "name": "nexus",
+    "workers": NEXUS_WORKERS,
+    "timeout": None,  # our runner keeps the time; django-q2's clock starts at prefetch
+    "retry": 2_000_000_000,  # a message is a wake-up only: never delivered twice by the broker
+    "max_attempts": 1,
+    "ack_failures": True,
+    "save_limit": -1,
+    "catch_up": False,
+    "scheduler": False,
+    "poll": 0.2,
+    "bulk": 1,
+    "queue_limit": 4,
+    "guard_cycle": 1,
+    "label": "Wake-ups",
+    **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
+}
+
+# --- storage ---------------------------------------------------------------------------------------------------------
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(NEXUS_HOME / "media")},
+    },
+    "data": {
+        "BACKEND": env.text("NEXUS_STORAGE_BACKEND", "django.core.files.storage.FileSystemStorage"),
+        "OPTIONS": {"location": str(NEXUS_HOME / "data")},
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+
+# --- limits ----------------------------------------------------------------------------------------------------------
+NEXUS_MAX_UPLOAD_BYTES = env.integer("NEXUS_MAX_UPLOAD_BYTES", 100_000_000_000, 1)
+NEXUS_TENANT_QUOTA_BYTES = env.integer("NEXUS_TENANT_QUOTA_BYTES", 1_000_000_000_000, 1)
+NEXUS_TENANT_OPEN_UPLOADS = env.integer("NEXUS_TENANT_OPEN_UPLOADS", 100, 1)
+NEXUS_UPLOAD_EXPIRY_S = env.integer("NEXUS_UPLOAD_EXPIRY_S", 7 * 86_400, 60)
+NEXUS_UPLOAD_IDLE_S = env.integer("NEXUS_UPLOAD_IDLE_S", 60, 1)
+NEXUS_CHILD_MEMORY_BYTES = env.integer("NEXUS_CHILD_MEMORY_BYTES", 1 << 30, 1 << 26)
+NEXUS_IDEMPOTENCY_S = env.integer("NEXUS_IDEMPOTENCY_S", 7 * 86_400, 86_400)
+NEXUS_EVENTS_KEPT_S = env.integer("NEXUS_EVENTS_KEPT_S", 7 * 86_400, 3_600)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4_194_304
+
+# --- Lona ------------------------------------------------------------------------------------------------------------
+LONA_GATEWAY_URL = env.text("LONA_GATEWAY_URL", "https://gateway.lona.agency").rstrip("/")
+LONA_AGENT_ID = env.text("LONA_AGENT_ID")
+LONA_AGENT_TOKEN = env.text("LONA_AGENT_TOKEN")
+LONA_AGENT_NAME = env.text("LONA_AGENT_NAME", "trade-nexus")
+LONA_AGENT_REGISTRATION_SECRET = env.text("LONA_AGENT_REGISTRATION_SECRET")
+LONA_ALLOW_PRIVATE = env.flag("LONA_ALLOW_PRIVATE")
+LONA_PROVIDER_LABEL = env.text("LONA_PROVIDER_LABEL", "Lona")
+
+# --- people ----------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "tenancy.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "/login/"
+AXES_FAILURE_LIMIT = env.integer("NEXUS_LOGIN_FAILURES", 5, 1)
+AXES_COOLOFF_TIME = 1 / 60  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_VERBOSE = False
+AXES_ENABLED = True
+NEXUS_LOGIN_LINK_S = env.integer("NEXUS_LOGIN_LINK_S", 3_600, 60)
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = NEXUS_ENV == "production"
+SECURE_SSL_REDIRECT = NEXUS_ENV == "production" and env.flag("NEXUS_SSL_REDIRECT", True)
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if NEXUS_ENV == "production" else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = NEXUS_ENV == "production"
+X_FRAME_OPTIONS = "DENY"
+
+# --- API -------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tradenexus.rest.auth.ApiKeyAuthentication", "tradenexus.rest.auth.SessionAuth"],
+    "DEFAULT_PERMISSION_CLASSES": ["tradenexus.rest.auth.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "tradenexus.rest.openapi.Schema",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tradenexus.rest.views.JsonNegotiation",
+    "EXCEPTION_HANDLER": "tradenexus.rest.errors.handle",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Trade Nexus platform API",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "DESCRIPTION": "Datasets, uploads, quality, candles, publications and backtests. Times are UTC; ranges half-open.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SORT_OPERATIONS": False,
+    "POSTPROCESSING_HOOKS": ["tradenexus.rest.openapi.add_common_answers"],
+}
+
+# Dotted paths of functions (tenant_id, ids) -> (nodes, edges) that extend the lineage of datasets.
+NEXUS_LINEAGE = ["lona.finders.lineage"]
+
+# --- pages -----------------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.text("NEXUS_STATIC_ROOT", str(NEXUS_HOME / "static")))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_MAX_AGE = 31_536_000 if NEXUS_ENV == "production" else 60
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'", "csp.constants.NONCE"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+LOGGING_CONFIG = None
+logs.configure(env.choice("NEXUS_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")))
