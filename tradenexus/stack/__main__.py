@@ -1,4 +1,4 @@
-"""`python -m tradenexus.stack up | status | stop | demo`: the embedded stack on one machine, no other service needed."""
+"""`python -m tradenexus.stack up | status | stop`: the embedded stack on one machine, no other service needed."""
 
 import argparse
 import os

@@ -86,6 +86,6 @@ def _become(argv, env, descriptor, keep, cwd, parent) -> None:
     if cwd:
         os.chdir(cwd)
     try:
-        os.execvpe(argv[0], list(argv), dict(env))
+        os.execvpe(argv[0], list(argv), dict(env))  # noqa: S606 - no shell is the point
     except OSError as error:
         print(f"cannot run {argv[0]}: {error}", file=sys.stderr, flush=True)

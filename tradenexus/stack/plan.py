@@ -3,8 +3,8 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from tradenexus.stack.home import Home
 
@@ -12,8 +12,7 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 APPLICATION = "tradenexus.asgi:application"
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """A command that must succeed before the children start; `keep_output` hands its output to the printer."""
 
     name: str
@@ -21,14 +20,13 @@ class Step:
     keep_output: bool = False
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """Everything the supervisor runs. `services` maps a name to argv and is started in this order."""
 
     env: dict[str, str]
     steps: list[Step]
     services: dict[str, list[str]]
-    web: list[str] = field(default_factory=list)
+    web: list[str]
 
 
 def environment(home: Home, sandbox_port: int, web_port: int, base: Mapping[str, str] = os.environ) -> dict[str, str]:

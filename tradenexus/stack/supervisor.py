@@ -3,6 +3,7 @@
 It sleeps until a signal arrives or something is due. The web socket is its own: it outlives every web process.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -106,10 +107,8 @@ class Supervisor:
 
     def _tick(self, timeout_s: float) -> None:
         select.select([self._wake], [], [], timeout_s)
-        try:
+        with contextlib.suppress(BlockingIOError):
             self._wake.recv(4096)
-        except BlockingIOError:
-            pass
         if self._stopping:
             raise Stopped
         self._ended.update(kernel.reap())
@@ -132,7 +131,7 @@ class Supervisor:
         return False
 
     def _end_strays(self) -> None:
-        # What a dead child left behind has become ours (we adopt orphans): end it, or it would work beside its successor.
+        # What a dead child left behind has become ours (we adopt orphans): it must not work beside the successor.
         mine = {one.pid for one in self.children}
         for pid in set(kernel.children(os.getpid())) - mine:
             kernel.send([*kernel.descendants(pid), pid], signal.SIGKILL)
