@@ -1,0 +1,67 @@
+# Trade Nexus from a clone, without root: `make demo` shows it, `make test` proves it. Every target may be run again.
+#   make setup   the virtual environment with hash-checked packages, and the browser files
+#   make demo    one file all the way, over the API and the command line, then serves on (ONCE=1: stops after the story)
+#   make up      server + worker + Lona sandbox          PORT=8000  NEXUS_HOME=./var
+#   make stop / make status                              the stack that runs on NEXUS_HOME
+#   make test    the suite (DATABASE_URL and REDIS_URL choose what it runs on; ARGS="tests/jobs -k claim" narrows it)
+#   make bench   the figures in docs/figures.md          make lint types imports: style, types, import contracts
+#   PYTHON=...   which Python 3.11+ makes the virtual environment
+
+VENV ?= .venv
+NEXUS_HOME ?= ./var
+PORT ?= 8000
+JOBS ?= 2
+ARGS ?=
+PY = $(VENV)/bin/python
+STACK = $(PY) -m tradenexus.stack
+
+.DEFAULT_GOAL := help
+.PHONY: help setup runtime demo-data frontend demo up stop status test bench lint types imports docker-lint clean
+
+help:
+	@sed -n 's/^#//p' Makefile | head -9
+
+setup:
+	@requirements/install.sh $(VENV) base postgres s3 demo dev
+	@frontend/install.sh $(VENV)
+
+runtime:
+	@requirements/install.sh $(VENV) base
+	@frontend/install.sh $(VENV)
+
+demo-data:
+	@requirements/install.sh $(VENV) demo
+
+demo: runtime demo-data
+	@$(STACK) demo --home $(NEXUS_HOME) $(if $(ONCE),--once)
+
+up: runtime
+	@$(STACK) up --home $(NEXUS_HOME) --port $(PORT)
+
+stop:
+	@$(STACK) stop --home $(NEXUS_HOME)
+
+status:
+	@$(STACK) status --home $(NEXUS_HOME)
+
+test: setup
+	@$(VENV)/bin/pytest -n $(JOBS) --dist loadscope $(ARGS)
+
+bench: setup
+	@$(PY) -m benchmarks $(ARGS)
+
+lint: setup
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+
+types: setup
+	@$(VENV)/bin/mypy tradenexus datasets backfill lona
+
+imports: setup
+	@$(VENV)/bin/lint-imports --config importlinter.ini
+
+docker-lint: setup
+	@$(VENV)/bin/hadolint Dockerfile
+
+clean:
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
