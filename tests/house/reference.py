@@ -1,4 +1,4 @@
-"""Builds docs/errors.md from the code (`python -m tests.house.reference` rewrites it), finds the settings read in it."""
+"""Builds docs/errors.md from the code (`python -m tests.house.reference` writes it), finds the settings read in it."""
 
 import importlib
 import os
@@ -12,8 +12,9 @@ REBUILD = "docs/errors.md is not what the code says; rebuild it: python -m tests
 HEAD = """# Error codes
 
 Every answer that is not a success carries `{"error": {"code", "message", "details"?}, "requestId"}`. The code is
-stable: programs may compare it. The message is for people and may change. Quote the request id when you ask for help: it stands
-in the logs, the job and the audit entry as well. A job that failed and a report that refused data use the same codes.
+stable: programs may compare it. The message is for people and may change. Quote the request id when you ask for help:
+it stands in the logs, the job and the audit entry as well. A job that failed and a report that refused data use the
+same codes.
 
 This page is built from the code (`python -m tests.house.reference`).
 

@@ -8,6 +8,7 @@ from packaging.version import Version
 from tests.house import tree
 
 LOCKS = sorted((tree.ROOT / "requirements").glob("*.txt"))
+PINNED = re.compile(r"[a-z0-9._-]+(\[[a-z0-9,_-]+\])?==\S+ .*--hash=sha256:")
 FLOORS = {"pyarrow": "14.0.1", "django": "5.2", "duckdb": "1.1.0"}
 
 
@@ -16,9 +17,7 @@ def test_every_requirement_is_pinned_with_hashes(lock):
     text = lock.read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     assert lines
-    assert [
-        line[:60] for line in lines if not re.match(r"[a-z0-9._-]+(\[[a-z0-9,_-]+\])?==\S+ .*--hash=sha256:", line)
-    ] == []
+    assert [line[:60] for line in lines if not PINNED.match(line)] == []
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
