@@ -1,0 +1,71 @@
+"""The child's side: confine, import one function, call it, answer. Run as `python -m datasets.engine.child`.
+
+One JSON request comes on stdin: {task: "module:function", params, limits}. Answers go as JSON lines to what was stdout:
+{"message": {...}} any number of times, then {"result": {...}} or {"error": {code, message, details, status}}.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import json
+import os
+import sys
+from typing import Any
+
+from datasets.engine import confine
+from tradenexus.errors import ProblemError
+
+
+def main() -> int:
+    """Serve one request; the exit code is 0 when an answer was sent."""
+    answers = os.dup(1)
+    # Whatever a library prints must not be taken for an answer.
+    os.dup2(2, 1)
+    request = json.load(sys.stdin)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    held = confine.apply(request["limits"])
+    params = request["params"]
+    if request["task"] == "datasets.engine.child:protections":
+        _send(answers, {"result": held})
+        return 0
+    _send(answers, _answer(answers, request["task"], params))
+    return 0
+
+
+def _answer(answers: int, task: str, params: dict[str, Any]) -> dict[str, Any]:
+    module, _, name = task.partition(":")
+
+    def emit(message: dict[str, Any]) -> None:
+        _send(answers, {"message": message})
+
+    # Loading counts too: a limit that is too small for the libraries must say so, not look like a crash.
+    try:
+        function = getattr(importlib.import_module(module), name)
+        return {"result": function(params, emit)}
+    except ProblemError as problem:
+        return _error(problem.code, problem.message, problem.details, problem.status)
+    except MemoryError:
+        return _error("MEMORY_LIMIT", "Reading this needs more memory than it is allowed.", {}, 422)
+    except OSError as fault:
+        if fault.errno == errno.EFBIG:
+            return _error("OUTPUT_LIMIT", "The result would be larger than one file is allowed to be.", {}, 422)
+        if fault.errno == errno.ENOSPC:
+            return _error("DISK_FULL", "There is no space left to write the result.", {}, 503)
+        raise
+
+
+def _error(code: str, message: str, details: dict[str, Any], status: int) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "details": details, "status": status}}
+
+
+def _send(answers: int, message: dict[str, Any]) -> None:
+    data = memoryview(json.dumps(message, separators=(",", ":"), default=str).encode() + b"\n")
+    while data:
+        data = data[os.write(answers, data) :]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

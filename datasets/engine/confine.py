@@ -1,0 +1,118 @@
+"""What a child takes from itself before it touches a stranger's bytes: namespaces, limits, privileges.
+
+Called in the child while it still has one thread. Each protection reports whether it took hold; none is silently
+assumed. Needs Linux for namespaces and no-new-privs; elsewhere the limits and the parent's watch remain.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from typing import Any
+
+_NEWUSER, _NEWPID, _NEWNET, _NEWIPC = 0x10000000, 0x20000000, 0x40000000, 0x08000000
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
+_CAPABILITY_VERSION_3 = 0x20080522
+_LAST_CAPABILITY = 63
+# Libraries are mapped, threads reserve stacks: address space that is never resident.
+ADDRESS_HEADROOM = 768 << 20
+
+
+def apply(limits: dict[str, Any]) -> dict[str, bool]:
+    """Confine this process for good; return which protections hold. Returns in a fork (see `_enter_pid`)."""
+    libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+    held = {"network_off": False, "pid_namespace": False, "no_new_privs": False, "privileges_dropped": False}
+    if libc is not None:
+        held["network_off"], held["pid_namespace"] = _unshare(libc, bool(limits.get("network")))
+        if held["pid_namespace"]:
+            _enter_pid(libc)
+        held["privileges_dropped"] = _drop_capabilities(libc)
+        held["no_new_privs"] = libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    held["limits"] = _limit(limits)
+    return held
+
+
+def _unshare(libc: ctypes.CDLL, network: bool) -> tuple[bool, bool]:
+    user, group = os.getuid(), os.getgid()
+    net = 0 if network else _NEWNET | _NEWIPC
+    if libc.unshare(_NEWUSER | _NEWPID | net) == 0:
+        _map_ids(user, group)
+        return not network, True
+    # No user namespaces here: root alone may still leave the network.
+    off = bool(net) and libc.unshare(net) == 0
+    return off, False
+
+
+def _map_ids(user: int, group: int) -> None:
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+
+
+def _enter_pid(libc: ctypes.CDLL) -> None:
+    """Go on as process 2 of a new process namespace: when process 1 goes, the kernel kills whatever is left in it."""
+    # When the parent is killed, this one goes, then process 1, and with it everything: no orphan survives a worker.
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    first = os.fork()
+    if first:
+        _mirror(first)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # Process 1 ignores signals it has not asked for, so a crash of it would look like something else: work in 2.
+    second = os.fork()
+    if second:
+        _mirror(second)
+
+
+def _mirror(child: int) -> None:
+    code = os.waitstatus_to_exitcode(_reap(child))
+    os._exit(code if code >= 0 else 128 - code)
+
+
+def _reap(child: int) -> int:
+    """Wait for `child` and whoever is orphaned to us; hold nothing that would keep a pipe of the child's open."""
+    devnull = os.open(os.devnull, os.O_RDWR)
+    for number in os.listdir("/proc/self/fd"):
+        if number.isdigit() and int(number) != devnull:
+            try:
+                os.dup2(devnull, int(number), inheritable=False) if int(number) < 3 else os.close(int(number))
+            except OSError:
+                continue
+    while True:
+        found, status = os.waitpid(-1, 0)
+        if found == child:
+            return status
+
+
+def _drop_capabilities(libc: ctypes.CDLL) -> bool:
+    for capability in range(_LAST_CAPABILITY + 1):
+        if libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
+            break
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    nothing = (ctypes.c_uint32 * 6)()
+    return libc.capset(ctypes.byref(header), ctypes.byref(nothing)) == 0
+
+
+def _limit(limits: dict[str, Any]) -> bool:
+    wanted = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_AS: int(limits["memory_bytes"]) + ADDRESS_HEADROOM,
+        resource.RLIMIT_FSIZE: int(limits["file_bytes"]),
+        resource.RLIMIT_NOFILE: int(limits["open_files"]),
+    }
+    for what, value in wanted.items():
+        _lower(what, value, value)
+    # One second between the two: SIGXCPU says why, SIGKILL follows if it is not heeded.
+    seconds = max(1, int(limits["cpu_s"]))
+    _lower(resource.RLIMIT_CPU, seconds, seconds + 1)
+    return True
+
+
+def _lower(what: int, soft: int, hard: int) -> None:
+    ceiling = resource.getrlimit(what)[1]
+    if ceiling != resource.RLIM_INFINITY:
+        soft, hard = min(soft, ceiling), min(hard, ceiling)
+    resource.setrlimit(what, (soft, hard))

@@ -1,0 +1,155 @@
+"""Tasks for capped children that misbehave in each way a hostile file can make a reader misbehave."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tradenexus.errors import NotFound
+
+
+def echo(params, emit):
+    emit({"phase": "echo", "done": 1, "total": 1})
+    return {"params": params}
+
+
+def refuse(params, emit):
+    raise NotFound("no such thing", {"name": "x"})
+
+
+def segfault(params, emit):
+    ctypes.string_at(0)
+
+
+def abort(params, emit):
+    os.abort()
+
+
+def bug(params, emit):
+    raise KeyError("a plain bug")
+
+
+def hang(params, emit):
+    emit({"phase": "hanging"})
+    time.sleep(3600)
+
+
+def hang_deaf(params, emit):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    time.sleep(3600)
+
+
+def spin(params, emit):
+    while True:
+        pass
+
+
+def hoard(params, emit):
+    held = []
+    while True:
+        held.append(bytearray(os.urandom(1 << 20)) * 8)
+
+
+def hoard_in_grandchild(params, emit):
+    code = "x=[]\nwhile True: x.append(bytearray(b'1') * (8 << 20))"
+    subprocess.run([sys.executable, "-c", code], check=False)
+    time.sleep(3600)
+
+
+def hoard_arrow(params, emit):
+    import numpy as np
+    import pyarrow as pa
+
+    held = []
+    while True:
+        held.append(pa.array(np.arange(1 << 21)).take(pa.array(np.arange(1 << 21))))
+
+
+def quit_silently(params, emit):
+    os._exit(0)
+
+
+def lose_pipe(params, emit):
+    os.closerange(3, 64)
+    time.sleep(3600)
+
+
+def say_garbage(params, emit):
+    for number in range(3, 10):
+        try:
+            os.write(number, b"\x00 not json\n")
+        except OSError:
+            continue
+    time.sleep(3600)
+
+
+def chatter(params, emit):
+    for number in range(params["count"]):
+        emit({"phase": "chatter", "done": number})
+    return {"said": params["count"]}
+
+
+def print_noise(params, emit):
+    print('{"result": "forged"}', flush=True)
+    os.write(1, b'{"result": "forged"}\n')
+    return {"honest": True}
+
+
+def leave_grandchild(params, emit):
+    """Start a process in a session of its own that writes to a file for ever, then end well."""
+    code = "import time,pathlib,sys\nwhile True:\n    open(sys.argv[1],'a').write('.'); time.sleep(0.02)"
+    subprocess.Popen([sys.executable, "-c", code, params["path"]], start_new_session=params["detached"])
+    while not Path(params["path"]).exists():
+        time.sleep(0.01)
+    return {"left": True}
+
+
+def look_around(params, emit):
+    """Report what can be seen and reached from inside."""
+    found = {"environment": sorted(os.environ), "descriptors": sorted(map(int, os.listdir("/proc/self/fd")))}
+    with socket.socket() as client:
+        client.settimeout(2)
+        try:
+            client.connect(("127.0.0.1", params["port"]))
+            found["connected"] = True
+        except OSError as fault:
+            found["connected"] = False
+            found["fault"] = str(fault)
+    status = Path("/proc/self/status").read_text()
+    found["no_new_privs"] = "NoNewPrivs:\t1" in status
+    found["capabilities"] = next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff"))
+    found["threads"] = threading.active_count()
+    return found
+
+
+def write_much(params, emit):
+    with open(params["path"], "wb") as file:
+        for _ in range(64):
+            file.write(b"\0" * (1 << 20))
+    return {}
+
+
+def open_many(params, emit):
+    held = []
+    try:
+        while True:
+            held.append(open(os.devnull))  # noqa: SIM115
+    except OSError:
+        return {"opened": len(held)}
+
+
+def read_descriptor(params, emit):
+    return {"text": Path(params["path"]).read_text()}
+
+
+def leave_grandchild_and_hang(params, emit):
+    leave_grandchild({**params, "detached": True}, emit)
+    time.sleep(3600)
