@@ -1,4 +1,4 @@
-"""Address check for URLs that people give: resolve once, refuse private ranges, connect to the address that was checked.
+"""Address check for URLs that people give: resolve once, refuse private ranges, connect to what was checked.
 
 The answer of `resolve` is what a client must connect to (with the name kept for TLS and the Host header), so that a
 name that changes its address between check and use gains nothing.

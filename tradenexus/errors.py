@@ -53,13 +53,13 @@ class AuthRequired(ProblemError):
 
 
 class Forbidden(ProblemError):
-    """The credential is valid but lacks the scope or role that `details` names. An admin of the workspace can grant it."""
+    """The credential is valid but lacks the scope or role that `details` names. An admin can grant it."""
 
     code, status = "FORBIDDEN", 403
 
 
 class NotFound(ProblemError):
-    """Nothing with this id exists in your workspace. Check the id; another workspace's ids look the same as unknown ones."""
+    """Nothing with this id exists in your workspace. Check the id; other workspaces' ids look unknown."""
 
     code, status = "NOT_FOUND", 404
 

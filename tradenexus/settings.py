@@ -197,7 +197,10 @@ LONA_AGENT_TOKEN = env.text("LONA_AGENT_TOKEN")
 LONA_AGENT_NAME = env.text("LONA_AGENT_NAME", "trade-nexus")
 LONA_AGENT_REGISTRATION_SECRET = env.text("LONA_AGENT_REGISTRATION_SECRET")
 LONA_ALLOW_PRIVATE = env.flag("LONA_ALLOW_PRIVATE")
-LONA_PROVIDER_LABEL = env.text("LONA_PROVIDER_LABEL", "Lona")
+LONA_PROVIDER_LABEL = env.text("LONA_PROVIDER_LABEL")  # empty: what the gateway says of itself, else "Lona"
+LONA_POLL_S = env.number("LONA_POLL_S", 5.0)  # pause between two looks at a report
+LONA_SETTLE_S = env.integer("LONA_SETTLE_S", 90)  # a lost answer may still be carried out for so long
+LONA_RUN_TIMEOUT_S = env.integer("LONA_RUN_TIMEOUT_S", 3_600, 1)
 
 # --- people ----------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "tenancy.User"
@@ -230,7 +233,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "tradenexus.rest.openapi.Schema",
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tradenexus.rest.views.JsonNegotiation",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tradenexus.rest.negotiation.JsonNegotiation",
     "EXCEPTION_HANDLER": "tradenexus.rest.errors.handle",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,

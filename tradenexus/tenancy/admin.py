@@ -39,8 +39,8 @@ class ApiKeyAdmin(admin.ModelAdmin):
     list_select_related = ("user", "tenant")
     exclude = ("secret_hash",)
 
-    def has_add_permission(self, request):  # noqa: ANN001, D102
+    def has_add_permission(self, request):
         return False
 
-    def has_change_permission(self, request, obj=None):  # noqa: ANN001, D102
+    def has_change_permission(self, request, obj=None):
         return False

@@ -23,7 +23,7 @@ _USED_PRECISION = timedelta(minutes=1)
 def create(
     tenant: Tenant, user: User, name: str, scopes: Iterable[str], expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
-    """Create a key and return it with its full text, which is not kept; BadRequest for an unknown or excessive scope."""
+    """Create a key and return it with its full text, which is not kept; BadRequest for a scope too many."""
     wanted = frozenset(scopes)
     granted = Membership.of(tenant.id).get(user=user).scopes
     if not wanted or wanted - ALL_SCOPES:

@@ -1,0 +1,87 @@
+"""An upload on its way in (UploadSession) and its part ledger (UploadLeaf). The bytes lie in a file.
+
+`offset` counts durable bytes only and moves by compare-and-swap; `state` is the table in uploads.sessions.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from tradenexus.tenancy.models import TenantOwned
+
+
+class UploadState(models.TextChoices):
+    """open takes bytes; ingesting is being hashed; mismatched has all bytes but another digest; the others are ends."""
+
+    OPEN = "open"
+    INGESTING = "ingesting"
+    MISMATCHED = "mismatched"
+    FINISHED = "finished"
+    TERMINATED = "terminated"
+    EXPIRED = "expired"
+
+
+LIVE_STATES = (UploadState.OPEN, UploadState.INGESTING, UploadState.MISMATCHED)
+
+
+class UploadSession(TenantOwned):
+    """One file being received for one version of a dataset."""
+
+    prefix = "up"
+    dataset = models.ForeignKey("datasets.Dataset", on_delete=models.PROTECT, related_name="uploads")
+    version = models.OneToOneField("datasets.DatasetVersion", on_delete=models.PROTECT, related_name="upload")
+    user = models.ForeignKey("tenancy.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    state = models.CharField(max_length=12, default=UploadState.OPEN, choices=UploadState.choices)
+    filename = models.CharField(max_length=1024)
+    content_type = models.CharField(max_length=255, blank=True)
+    length = models.BigIntegerField()
+    offset = models.BigIntegerField(default=0)
+    # Which kernel run wrote past the offset: only under the same one may the tail on disk be taken over; empty while
+    # the tail is not to be trusted (a body whose checksum has still to be verified).
+    tail_boot = models.CharField(max_length=40, blank=True)
+    metadata = models.JSONField(default=dict)  # Upload-Metadata as the client sent it
+    declared_sha256 = models.CharField(max_length=64, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)  # of the received bytes, once hashed
+    reserved_bytes = models.BigIntegerField(default=0)
+    job_ref = models.CharField(max_length=40, blank=True)
+    duplicate_of = models.CharField(max_length=40, blank=True)
+    error = models.JSONField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    expires_at = models.DateTimeField()
+
+    class Meta(TenantOwned.Meta):
+        verbose_name = "upload"
+        constraints = [
+            models.UniqueConstraint(fields=["dataset"], condition=Q(state__in=LIVE_STATES), name="upload_one_live"),
+            models.CheckConstraint(
+                condition=Q(offset__gte=0) & Q(offset__lte=models.F("length")), name="upload_offset_range"
+            ),
+            models.CheckConstraint(condition=Q(length__gte=1), name="upload_length"),
+            models.CheckConstraint(condition=Q(state__in=UploadState.values), name="upload_state"),
+        ]
+        indexes = [
+            # the list of a tenant's uploads, newest first
+            models.Index(fields=["tenant", "-created_at", "-id"], name="upload_list"),
+            # the sweep: what expired
+            models.Index(fields=["expires_at"], condition=Q(state__in=LIVE_STATES), name="upload_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.filename} ({self.offset} of {self.length} bytes, {self.state})"
+
+
+class UploadLeaf(models.Model):
+    """One closed leaf of an upload: the digest its bytes had when they landed."""
+
+    session = models.ForeignKey(UploadSession, on_delete=models.CASCADE, related_name="leaves")
+    number = models.BigIntegerField()
+    size_bytes = models.IntegerField()
+    crc32c = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["session", "number"], name="upload_leaf_once")]
+
+    def __str__(self) -> str:
+        return f"leaf {self.number}: {self.crc32c:08x}"

@@ -1,0 +1,173 @@
+"""Open a version, seal it once, find the one an action means.
+
+A reference is `ds_…` (the newest version in a legal state), `ds_…@7`, `ds_…@published`, or `dsv_…`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from datasets import lifecycle
+from datasets.models import Dataset, DatasetVersion, Status, VersionFile
+from tradenexus import db, ids
+from tradenexus.actor import Actor
+from tradenexus.errors import BadRequest, Conflict, NotFound
+from tradenexus.events import outbox
+
+
+class AlreadySealed(Conflict):
+    """The version's content is sealed and cannot be written again. A change makes a new version."""
+
+    code = "VERSION_SEALED"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFile:
+    """One canonical file in storage; `t0_ns` and `t1_ns` are the first and last row's time."""
+
+    instrument: str
+    venue: str
+    interval: str
+    key: str
+    rows: int
+    size_bytes: int
+    sha256: str
+    t0_ns: int
+    t1_ns: int
+
+
+def open_upload(
+    actor: Actor, *, name: str, filename: str, content_type: str, dataset: Dataset | None = None, **fields: Any
+) -> DatasetVersion:
+    """Open a version for an upload, with a new dataset when none is given; inside `db.atomic()`.
+
+    Its status is `uploading`. `fields` may give kind, venue, params, plan, size_bytes.
+    """
+    if dataset is None:
+        dataset = Dataset.everyone.create(tenant_id=actor.tenant_id, owner_id=actor.user_id, name=name)
+    return _open(actor, dataset, Status.UPLOADING, "upload", filename=filename, content_type=content_type, **fields)
+
+
+def open_derived(actor: Actor, parent: DatasetVersion, operation: str, params: Mapping[str, Any]) -> DatasetVersion:
+    """Open version n+1 of the parent's dataset in `transforming`; inside `db.atomic()`. The parent keeps its state."""
+    return _open(
+        actor,
+        parent.dataset,
+        Status.TRANSFORMING,
+        operation,
+        parent=parent,
+        params=dict(params),
+        filename=parent.filename,
+        venue=parent.venue,
+    )
+
+
+def _open(actor: Actor, dataset: Dataset, status: str, operation: str, **fields: Any) -> DatasetVersion:
+    number = lifecycle.bump(dataset)
+    version = DatasetVersion.everyone.create(
+        tenant_id=actor.tenant_id,
+        dataset=dataset,
+        number=number,
+        status=status,
+        operation=operation,
+        created_by_id=actor.user_id,
+        **fields,
+    )
+    Dataset.everyone.filter(id=dataset.id, version=number).update(status=status)
+    told = {"dataset": dataset.ref, "version": number, "operation": operation}
+    outbox.record(actor, "version.opened", version.ref, new=status, details=told, data=told)
+    return version
+
+
+def receive(version: DatasetVersion, *, raw_key: str, sha256: str, size_bytes: int) -> None:
+    """Note the raw file of an uploaded version; inside the transaction that advances it to `uploaded`."""
+    DatasetVersion.everyone.filter(id=version.id, status=Status.UPLOADING).update(
+        raw_key=raw_key, sha256=sha256, size_bytes=size_bytes, updated_at=db.now()
+    )
+    version.raw_key, version.sha256, version.size_bytes = raw_key, sha256, size_bytes
+
+
+def seal(version: DatasetVersion, files: Iterable[SealedFile], **facts: Any) -> None:
+    """Write a version's content once: its files, rows, range, symbols and digest; AlreadySealed the second time.
+
+    `facts` are further columns (kind, interval, plan, grade, score). Inside `db.atomic()`, before `lifecycle.advance`.
+    """
+    listed = sorted(files, key=lambda file: (file.instrument, file.interval, file.t0_ns))
+    digest = content_digest(listed)
+    symbols = sorted({file.instrument for file in listed})
+    facts |= {
+        "row_count": sum(file.rows for file in listed),
+        "start_ns": min((file.t0_ns for file in listed), default=None),
+        "end_ns": max((file.t1_ns for file in listed), default=None),
+        "symbols": symbols,
+        "content_digest": digest,
+        "sealed_at": db.now(),
+    }
+    if not version.sha256:  # a derived version: its bytes are its canonical files
+        facts |= {"sha256": digest, "size_bytes": sum(file.size_bytes for file in listed)}
+    if not DatasetVersion.everyone.filter(id=version.id, sealed_at=None).update(**facts):
+        raise AlreadySealed(f"version {version.number} is already sealed", {"versionId": version.ref})
+    for name, value in facts.items():
+        setattr(version, name, value)
+    VersionFile.objects.bulk_create(
+        VersionFile(version=version, number=number, **{name: getattr(file, name) for name in SealedFile.__slots__})
+        for number, file in enumerate(listed)
+    )
+    Dataset.everyone.filter(id=version.dataset_id, version=version.number).update(
+        kind=version.kind, symbols_text="|" + "|".join(symbols) + "|"
+    )
+
+
+def content_digest(files: Iterable[SealedFile]) -> str:
+    """Return the digest of a version's content: SHA-256 over its files' names, rows and digests, in order."""
+    listed = [[file.instrument, file.venue, file.interval, file.rows, file.sha256] for file in files]
+    return hashlib.sha256(json.dumps(listed, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
+
+
+def resolve(tenant_id: UUID, ref: str, states: frozenset[str] | None = None) -> DatasetVersion:
+    """Return the version a reference means; NotFound for unknown ones, StateConflict when it is in no legal state."""
+    name, _, wanted = ref.partition("@")
+    if name.startswith("dsv_"):
+        return _legal(_row(DatasetVersion, tenant_id, name), states)
+    dataset = _row(Dataset, tenant_id, name)
+    return of_dataset(dataset, wanted, states)
+
+
+def of_dataset(dataset: Dataset, wanted: str | int | None, states: frozenset[str] | None = None) -> DatasetVersion:
+    """Return the version `wanted` (a number, `published`, or nothing = the newest in a legal state)."""
+    if wanted in (None, "", "latest"):
+        found = lifecycle.newest(dataset, states)
+        return found or _legal(lifecycle.newest(dataset) or _missing(dataset, 1), states)
+    if wanted == "published":
+        found = lifecycle.newest(dataset, frozenset({Status.PUBLISHED}))
+        return _legal(found or _missing(dataset, "published"), states)
+    text = str(wanted)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:10]) <= 2_147_483_647):
+        raise BadRequest("version must be a number from 1", {"fields": {"version": [text[:32]]}})
+    found = DatasetVersion.of(dataset.tenant_id).filter(dataset=dataset, number=int(text)).first()
+    return _legal(found or _missing(dataset, text), states)
+
+
+def _legal(version: DatasetVersion, states: frozenset[str] | None) -> DatasetVersion:
+    if states is not None and version.status not in states:
+        raise lifecycle.conflict(version, list(states), "be used for this")
+    return version
+
+
+def _row(model: type[Any], tenant_id: UUID, ref: str) -> Any:
+    try:
+        row = model.of(tenant_id).filter(id=ids.decode(model.prefix, ref)).first()
+    except ValueError:
+        row = None
+    if row is None:
+        raise NotFound(f"no {model._meta.verbose_name} with id {ref[:64]!r} in this workspace")
+    return row
+
+
+def _missing(dataset: Dataset, wanted: Any) -> Any:
+    raise NotFound(f"dataset {dataset.ref} has no version {wanted}", {"datasetId": dataset.ref})

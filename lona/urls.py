@@ -1,0 +1,5 @@
+"""Routes of the lona app."""
+
+from typing import Any
+
+urlpatterns: list[Any] = []

@@ -1,0 +1,24 @@
+"""Named places where a test may kill this process as a power cut would: NEXUS_FAIL_AT=name or name:3 (the third pass).
+
+The variable is read once, at import; production mode ignores it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+_armed, _, _nth = os.environ.get("NEXUS_FAIL_AT", "").partition(":")
+if os.environ.get("NEXUS_ENV") == "production":
+    _armed = ""
+_left = int(_nth) if _nth.isdigit() else 1
+
+
+def hit(name: str) -> None:
+    """Kill this process with SIGKILL when the named place is the armed one and its count is reached."""
+    global _left
+    if name != _armed:
+        return
+    _left -= 1
+    if _left <= 0:
+        os.kill(os.getpid(), signal.SIGKILL)
