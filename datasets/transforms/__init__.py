@@ -1,0 +1,1 @@
+"""Transforms: one version in, one derived version out. `registry` names them."""

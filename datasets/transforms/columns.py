@@ -1,0 +1,175 @@
+"""From canonical rows to what a reducer takes, and back: which columns feed a price, and which rows are left out of it.
+
+Trades without a positive size are no trades; a crossed quote (bid above ask) is no price; both are left out and
+counted. A quote stands until the next one replaces it: a bar opens at the quote that stood when it began.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pyarrow as pa
+
+from datasets.market import kinds, schemas
+from datasets.transforms.grid import Days, Grid
+from datasets.transforms.resample import Bars, ticks
+
+
+class Source:
+    """Turns record batches of one instrument into rows for a reducer; `excluded` counts rows left out, by reason."""
+
+    columns: tuple[str, ...]
+
+    def __init__(self, hours: Days | None):
+        self.hours = hours  # rows outside are left out
+        self.excluded: Counter[str] = Counter()
+
+    def push(self, table: pa.Table) -> Bars:
+        """Take the next rows in canonical order; return what the reducer shall see."""
+        raise TypeError("a source says how its rows are read")
+
+    def finish(self) -> Bars | None:
+        """Return a row still held back."""
+        return None
+
+    def keep(self, rows: np.ndarray, reason: str) -> None:
+        """Count the rows that are False."""
+        left_out = len(rows) - int(np.count_nonzero(rows))
+        if left_out:
+            self.excluded[reason] += left_out
+
+    def open_hours(self, ts: np.ndarray) -> np.ndarray:
+        """Tell which rows lie inside the session hours, counting the others."""
+        inside = np.ones(len(ts), bool) if self.hours is None else self.hours.hold(ts)
+        self.keep(inside, "outsideSession")
+        return inside
+
+
+class Trades(Source):
+    """Price and size of trades."""
+
+    columns = ("ts_event", "price", "size")
+
+    def push(self, table: pa.Table) -> Bars:
+        """Return one tick a trade that has a price, a positive or unknown size, and lies inside the hours."""
+        ts, price, size = times(table), floats(table, "price"), floats(table, "size")
+        sized, priced = ~(size <= 0), np.isfinite(price)
+        self.keep(priced, "noPrice")
+        self.keep(sized | ~priced, "sizeNotPositive")
+        use = sized & priced
+        if not use.all():
+            ts, price, size = ts[use], price[use], size[use]
+        inside = self.open_hours(ts)
+        return ticks(ts, price, size) if inside.all() else ticks(ts[inside], price[inside], size[inside])
+
+
+class Quotes(Source):
+    """Bid, ask or mid of quotes, as a step function on `grid`: bars begin with the quote that stands."""
+
+    columns = ("ts_event", "bid", "ask")
+
+    def __init__(self, hours: Days | None, price: str, grid: Grid):
+        super().__init__(hours)
+        self.price, self.grid = price, grid
+        self.pending: tuple[np.ndarray, np.ndarray] | None = None  # the newest quote, until the next is seen
+        self.standing = np.nan  # the quote before the pending one
+        self.bucket: int | None = None  # and its bucket
+
+    def push(self, table: pa.Table) -> Bars:
+        """Return the ticks of the quotes that stood, each bar led by the one that stood at its opening."""
+        ts, bid, ask = times(table), floats(table, "bid"), floats(table, "ask")
+        uncrossed = ~(bid > ask)
+        self.keep(uncrossed, "crossed")
+        if not uncrossed.all():
+            ts, bid, ask = ts[uncrossed], bid[uncrossed], ask[uncrossed]
+        price = {"bid": bid, "ask": ask}.get(self.price)
+        if price is None:
+            price = (bid + ask) / 2
+        inside = self.open_hours(ts)
+        return self._steps(ts[inside], price[inside], last=False)
+
+    def finish(self) -> Bars | None:
+        """Return the newest quote."""
+        return self._steps(np.empty(0, np.int64), np.empty(0), last=True) if self.pending else None
+
+    def _steps(self, ts: np.ndarray, price: np.ndarray, *, last: bool) -> Bars:
+        if self.pending is not None:
+            ts, price = np.concatenate((self.pending[0], ts)), np.concatenate((self.pending[1], price))
+        if len(ts) and not last:
+            self.pending = (ts[-1:], price[-1:])
+        rows = len(ts) if last else len(ts) - 1
+        if rows <= 0:
+            return ticks(ts[:0], price[:0], None, counted=False)
+        stands = np.append(~np.isnan(price[1:]), True)[:rows]
+        ts, price, stands = self._lead(ts[:rows], price[:rows], stands)
+        known = ~np.isnan(price)
+        bars = ticks(ts[known], price[known], None, counted=False)
+        bars.stands = stands[known]
+        return bars
+
+    def _lead(self, ts: np.ndarray, price: np.ndarray, stands: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        buckets = self.grid.label(ts)
+        before = np.concatenate(([self.standing], price[:-1]))
+        fresh = np.concatenate(([self.bucket is not None and self.bucket != buckets[0]], buckets[1:] != buckets[:-1]))
+        self.standing, self.bucket = price[-1], int(buckets[-1])
+        # a quote that arrives at the very opening has already replaced the standing one
+        at = np.flatnonzero(fresh & ~np.isnan(before) & (ts != buckets))
+        withdrawn = np.isnan(price[at])
+        return np.insert(ts, at, buckets[at]), np.insert(price, at, before[at]), np.insert(stands, at, ~withdrawn)
+
+
+class FinerBars(Source):
+    """Bars, to be gathered into coarser ones."""
+
+    columns = ("ts_event", "open", "high", "low", "close", "volume", "trades")
+
+    def push(self, table: pa.Table) -> Bars:
+        """Return the bars that have all four prices and open inside the hours."""
+        ts = times(table)
+        prices = opens, highs, lows, closes = tuple(floats(table, name) for name in ("open", "high", "low", "close"))
+        counts = table.column("trades").fill_null(-1).to_numpy().astype(np.int64)
+        bars = Bars(
+            ts,
+            opens,
+            highs,
+            lows,
+            closes,
+            floats(table, "volume"),
+            counts,
+            np.zeros(len(ts), bool),
+            np.ones(len(ts), bool),
+        )
+        priced = np.logical_and.reduce([np.isfinite(price) for price in prices])
+        self.keep(priced, "noPrice")
+        return bars[priced][self.open_hours(ts[priced])]
+
+
+def source(kind: str, price: str, hours: Days | None, grid: Grid) -> Source:
+    """Return the source for a kind of data; `grid` is the first one the rows are gathered on."""
+    if kind == kinds.TRADES:
+        return Trades(hours)
+    return Quotes(hours, price, grid) if kind == kinds.QUOTES else FinerBars(hours)
+
+
+def times(table: pa.Table) -> np.ndarray:
+    """Return ts_event as int64 ns UTC."""
+    return table.column("ts_event").cast(pa.int64()).to_numpy()
+
+
+def floats(table: pa.Table, name: str) -> np.ndarray:
+    """Return a float column, NaN where null."""
+    return table.column(name).to_numpy(zero_copy_only=False)
+
+
+def bar_table(bars: Bars) -> pa.Table:
+    """Return bars as a table of the canonical bar schema."""
+    unknown = np.isnan(bars.volume)
+    arrays = [
+        pa.array(bars.ts).cast(schemas.TIMESTAMP),
+        *(pa.array(prices) for prices in (bars.open, bars.high, bars.low, bars.close)),
+        pa.array(bars.volume, mask=unknown) if unknown.any() else pa.array(bars.volume),
+        pa.array(bars.trades, mask=bars.trades < 0),
+        pa.array(bars.filled),
+    ]
+    return pa.Table.from_arrays(arrays, schema=schemas.BAR)
