@@ -45,7 +45,7 @@ status:
 	@$(STACK) status --home $(NEXUS_HOME)
 
 test: setup
-	@$(VENV)/bin/pytest -n $(JOBS) --dist loadscope $(ARGS)
+	@$(PY) -m pytest -n $(JOBS) --dist loadscope $(ARGS)
 
 bench: setup
 	@$(PY) -m benchmarks $(ARGS)
