@@ -73,9 +73,8 @@ class Tape:
 
     def chunk(self, first: int, count: int) -> bytes:
         """Return the next `count` rows as CSV text; `first` is the number of the first of them."""
-        repeated = REPEATED_ROW - first
-        if 0 <= repeated < count:
-            count -= 1  # the repeated row takes its place
+        repeats = first <= REPEATED_ROW < first + count
+        count -= repeats  # the repeated row takes one place
         steps = self.random.integers(1, 2 * MEAN_STEP_US, count)
         steps[self.random.integers(0, 50, count) == 0] = 0  # two in a hundred share their predecessor's time
         time_us = self.clock_us + np.cumsum(steps)
@@ -89,7 +88,8 @@ class Tape:
         if first <= OUTLIER_ROW < first + count:
             price[OUTLIER_ROW - first] *= 10
         columns = [time_us, symbol, number, price, size, buys]
-        if 0 <= repeated <= count:
+        if repeats:
+            repeated = min(REPEATED_ROW - first, count - 1)
             columns = [np.insert(column, repeated, column[repeated]) for column in columns]
         self._remember(*columns[:2])
         return _text(*columns)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 from collections import Counter
 
 import pytest
@@ -64,7 +65,7 @@ def test_one_symbol_is_silent_for_45_minutes():
     silent.clock_us = tape.SILENCE_US[0] - tape.MINUTE_US
     lines = silent.chunk(0, 20_000).decode().splitlines()
     times = [int(line.split(",")[0]) // 1000 for line in lines if tape.SYMBOLS[tape.SILENT].decode() in line]
-    longest = max(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+    longest = max(later - earlier for earlier, later in itertools.pairwise(times))
     assert 45 * tape.MINUTE_US <= longest < 46 * tape.MINUTE_US
 
 
