@@ -1,0 +1,1 @@
+"""One module per noun; each holds `app`, a typer application that `tradenexus.cli.main` loads at first use."""

@@ -1,0 +1,47 @@
+"""`nexus session`: the upload sessions the server holds open."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tradenexus.cli import invocation, references
+from tradenexus.cli.output import Column
+
+app = typer.Typer(no_args_is_help=True)
+
+COLUMNS = (
+    Column("ID", "id|uploadId"),
+    Column("FILE", "filename", drop=1),
+    Column("OFFSET", "offset|offsetBytes", right=True),
+    Column("LENGTH", "length|sizeBytes", right=True),
+    Column("STATE", "state|status", state=True),
+    Column("EXPIRES", "expiresAt", drop=3),
+    Column("DATASET", "datasetId", drop=2),
+)
+
+
+@app.callback()
+def noun() -> None:
+    """Upload sessions kept by the server."""
+
+
+@app.command("list")
+def list_(ctx: typer.Context, limit: Annotated[int, typer.Option("--limit", "-L", min=1)] = 50) -> None:
+    """List open sessions and how much of each arrived."""
+    nx = invocation.of(ctx)
+    items = list(nx.client.pages("/v1/uploads", limit=limit))
+    nx.out.rows(items, COLUMNS, f"{len(items)} sessions - Web: {nx.web('uploads')}")
+
+
+@app.command()
+def cancel(ctx: typer.Context, upload: Annotated[str, typer.Argument(metavar="UP", help="up_... id")]) -> None:
+    """End a session and drop what arrived. Asks first."""
+    nx = invocation.of(ctx)
+    upload_id = references.typed(upload, "up")
+    nx.confirm(f"drop {upload_id} and the bytes received?")
+    answer = nx.client.persistent("DELETE", f"/v1/uploads/{upload_id}", headers={"Tus-Resumable": "1.0.0"})
+    if not answer.ok:
+        raise answer.failure("session cancel")
+    nx.out.note(f"cancelled {upload_id}")

@@ -1,0 +1,216 @@
+"""`nexus upload`: files to the platform, resumable, then validated unless told not to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tradenexus.cli import invocation, opening, references, validating, waiting
+from tradenexus.cli.failures import Failure, Partial, Usage
+from tradenexus.cli.figures import parse_size
+from tradenexus.cli.output import Column
+from tradenexus.cli.references import Target
+from tradenexus.cli.uploading import Parcel, Sender
+
+app = typer.Typer()
+
+COLUMNS = (
+    Column("FILE", "file", drop=3),
+    Column("DATASET", "datasetId"),
+    Column("VERSION", "version", right=True),
+    Column("STATUS", "status", state=True),
+    Column("GRADE", "grade", state=True, drop=1),
+    Column("SIZE", "sizeBytes", drop=2, right=True),
+    Column("SHA-256", "sha256", drop=4),
+)
+
+
+@app.command()
+def upload(
+    ctx: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="Files to send.")],
+    name: Annotated[str | None, typer.Option(help="Name of the new dataset.")] = None,
+    dataset: Annotated[str | None, typer.Option(metavar="REF", help="Add as a new version of this dataset.")] = None,
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", metavar="TARGET=COLUMN", help="Say which column is what.")
+    ] = None,
+    tz: Annotated[str | None, typer.Option(help="Zone of naive times, as in Europe/Berlin.")] = None,
+    ts_unit: Annotated[str | None, typer.Option(help="Unit of numeric times: s, ms, us, ns.")] = None,
+    kind: Annotated[str | None, typer.Option(help="trades, quotes or bars.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="The symbol, when no column holds it.")] = None,
+    venue: Annotated[str | None, typer.Option(help="Where it trades.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look: sniff and show the plan.")] = False,
+    resume: Annotated[str | None, typer.Option(metavar="UP", help="Go on with this session (up_...).")] = None,
+    no_resume: Annotated[bool, typer.Option("--no-resume", help="Begin anew, whatever was sent before.")] = False,
+    parallel: Annotated[int, typer.Option(min=1, max=16, help="Files side by side.")] = 3,
+    rate_limit: Annotated[
+        str | None, typer.Option(metavar="RATE", help="At most this many bytes a second, as in 20M.")
+    ] = None,
+    no_validate: Annotated[bool, typer.Option("--no-validate", help="Stop at `uploaded`.")] = False,
+    profile: Annotated[str | None, typer.Option(help="Quality profile: lenient, standard, strict.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until validation has ended.")] = False,
+) -> None:
+    """Send files; running the same command again goes on where it stopped.
+
+    Examples: nexus upload btc.csv --wait | nexus upload *.parquet --name btc --parallel 4 | nexus upload --resume up_... btc.csv
+    """
+    nx = invocation.of(ctx)
+    paths = [opening.readable(path) for path in files]
+    answers = opening.answers_of(mapping=mapping, tz=tz, ts_unit=ts_unit, kind=kind, symbol=symbol, venue=venue)
+    _check_flags(paths, name, dataset, resume, no_resume)
+    limit = _rate(rate_limit)
+    extra = {"name": name, "datasetId": references.resolve(nx.client, dataset).dataset_id if dataset else None}
+    extra = {key: value for key, value in extra.items() if value is not None}
+    if dry_run:
+        return _plan(nx, paths, answers | extra)
+    parcels = [_parcel(nx, path, answers, extra, resume, no_resume, ask=not no_validate) for path in paths]
+    Sender(nx, rate_limit=limit).send(parcels, min(parallel, len(parcels)))
+    _after(nx, parcels, None if no_validate else {"profile": profile} if profile else {}, wait)
+    _show(nx, parcels)
+
+
+def _check_flags(paths: list[Path], name: str | None, dataset: str | None, resume: str | None, no_resume: bool) -> None:
+    if len({path.resolve() for path in paths}) != len(paths):
+        raise Usage("the same file is named twice")
+    if len(paths) > 1 and (resume or dataset or name):
+        raise Usage("--resume, --dataset and --name go with one file", why=f"{len(paths)} files were named")
+    if resume and (no_resume or dataset or name):
+        raise Usage(
+            "--resume goes on with a session as it was begun", why="no --no-resume, --dataset or --name with it"
+        )
+    if dataset and name:
+        raise Usage("--dataset and --name exclude each other")
+
+
+def _rate(text: str | None) -> int | None:
+    try:
+        return parse_size(text) if text else None
+    except ValueError as error:
+        raise Usage(f"--rate-limit: {error}") from error
+
+
+def _parcel(
+    nx: Any, path: Path, answers: dict[str, Any], extra: dict[str, Any], resume: str | None, fresh: bool, *, ask: bool
+) -> Parcel:
+    if resume:
+        return Parcel(path, {}, resume=references.typed(resume, "up"))
+    if ask:
+        _, answers = opening.settle(nx, path, answers)
+    return Parcel(path, answers | extra, fresh=fresh)
+
+
+def _plan(nx: Any, paths: list[Path], answers: dict[str, Any]) -> None:
+    """Show what would be sent and how it would be read; sends only the first look."""
+    known = {key: value for key, value in answers.items() if key not in ("name", "datasetId")}
+    plans = [
+        {
+            "file": str(path),
+            "sizeBytes": path.stat().st_size,
+            "send": answers,
+            "sniff": opening.ask_server(nx, path, known),
+        }
+        for path in paths
+    ]
+    columns = (
+        Column("FILE", "file"),
+        Column("FORMAT", "sniff.format"),
+        Column("KIND", "sniff.kind"),
+        Column("ROWS ABOUT", "sniff.rowsEstimate", right=True),
+        Column("SIZE", "sizeBytes", right=True, drop=1),
+        Column("OPEN QUESTIONS", "sniff.questions.0.text", drop=2),
+    )
+    nx.out.rows(plans, columns, "nothing was sent (--dry-run)")
+
+
+def _after(nx: Any, parcels: list[Parcel], validate: dict[str, Any] | None, wait: bool) -> None:
+    """Wait for the finalise jobs, start the validations, and with --wait wait for these too."""
+    done = [parcel for parcel in parcels if parcel.result is not None]
+    for parcel in done:
+        _step(parcel, lambda: _finalise(nx, parcel.result, needed=validate is not None or wait))  # noqa: B023 - called at once
+    if validate is None:
+        return
+    for parcel in done:
+        _step(parcel, lambda: _validate(nx, parcel.result, validate))  # noqa: B023 - called at once
+    for parcel in done if wait else []:
+        _step(parcel, lambda: _validated(nx, parcel.result))  # noqa: B023 - called at once
+
+
+def _step(parcel: Parcel, call: Any) -> None:
+    if parcel.failure is not None:
+        return
+    try:
+        call()
+    except Failure as failure:
+        if failure.exit_code == 130:
+            raise
+        parcel.failure = failure
+
+
+def _finalise(nx: Any, result: dict[str, Any], *, needed: bool) -> None:
+    if not result.get("job"):
+        return
+    if not needed:
+        waiting.announce(nx, result["job"])
+        return
+    job = waiting.finish(nx, result["job"], what="finalise")
+    result["duplicateOf"] = result.get("duplicateOf") or (job.get("result") or {}).get("duplicateOf")
+    result["job"] = job
+    _refresh(nx, result)
+
+
+def _refresh(nx: Any, result: dict[str, Any]) -> None:
+    dataset = nx.client.get(f"/v1/datasets/{result['datasetId']}")["dataset"]
+    result.update({key: dataset.get(key) for key in ("status", "version", "versionId", "grade")})
+    result["name"] = dataset.get("name")
+
+
+def _validate(nx: Any, result: dict[str, Any], body: dict[str, Any]) -> None:
+    if result.get("duplicateOf"):
+        nx.out.note(f"{result['file']}: identical to {result['duplicateOf']}, nothing to validate")
+        return
+    if result.get("status") not in ("uploaded", "validating"):
+        return
+    target = Target(result["datasetId"], result.get("version"))
+    key = f"cli-validate-{result['versionId']}-{body.get('profile', 'default')}"
+    answer = validating.start(nx, target, body, key=key)
+    result["job"], result["validating"] = answer["job"], True
+    result["status"] = (answer.get("dataset") or {}).get("status", "validating")
+
+
+def _validated(nx: Any, result: dict[str, Any]) -> None:
+    if result.get("validating"):
+        target = Target(result["datasetId"], result.get("version"))
+        dataset = validating.finish(nx, target, result["job"])
+        result["status"], result["grade"] = dataset.get("status"), dataset.get("grade")
+        result["job"] = nx.client.get(f"/v1/jobs/{result['job']['id']}")["job"]
+
+
+def _show(nx: Any, parcels: list[Parcel]) -> None:
+    results = [{key: value for key, value in p.result.items() if key != "validating"} for p in parcels if p.result]
+    failures = [(parcel, parcel.failure) for parcel in parcels if parcel.failure is not None]
+    if len(parcels) == 1 and failures:
+        if results and nx.out.structured:
+            nx.out.document(results[0])
+        raise failures[0][1]
+    if len(parcels) == 1 and nx.out.structured:
+        nx.out.document(results[0])
+    else:
+        nx.out.rows(results, COLUMNS)
+    for result in results:
+        nx.out.note(f"Web: {nx.web('datasets', result['datasetId'])}")
+    if failures:
+        _partly(parcels, failures)
+
+
+def _partly(parcels: list[Parcel], failures: list[tuple[Parcel, Failure]]) -> None:
+    listed = "; ".join(f"{parcel.path}: {failure.message}" for parcel, failure in failures)
+    codes = {failure.exit_code for _, failure in failures}
+    kind = type(failures[0][1]) if len(failures) == len(parcels) and len(codes) == 1 else Partial
+    raise kind(
+        f"{len(failures)} of {len(parcels)} files failed",
+        why=listed,
+        hint="run the same command again for the rest",
+        details={"failed": [{"file": str(p.path), **f.envelope()["error"]} for p, f in failures]},
+    )
