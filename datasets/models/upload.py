@@ -68,6 +68,11 @@ class UploadSession(TenantOwned):
             models.Index(fields=["expires_at"], condition=Q(state__in=LIVE_STATES), name="upload_expiry"),
         ]
 
+    @property
+    def takes_bytes(self) -> bool:
+        """Whether a PATCH may still come."""
+        return self.state == UploadState.OPEN
+
     def __str__(self) -> str:
         return f"{self.filename} ({self.offset} of {self.length} bytes, {self.state})"
 

@@ -1,0 +1,68 @@
+"""Key rules: every key and every local path is made of our own ids and fixed words, never of anything a client sent.
+
+Keys (in the storage alias `data`):  raw/<tenant>/<dataset>/<version>            the uploaded bytes as they came
+                                     versions/<tenant>/<dataset>/<version>/<n>-<digest>.parquet, rejects-<job>-<n>.jsonl
+Local:  <home>/uploads/<2 hex>/<upload>/data      bytes on their way in        <home>/work/<job>    room of one job
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+
+_KEY = re.compile(r"[a-z0-9_-]+(?:[./][a-z0-9_-]+)*")
+
+
+def raw(tenant_id: UUID, dataset_id: UUID, version_id: UUID) -> str:
+    """Return the key of a version's uploaded bytes."""
+    return f"raw/{tenant_id.hex}/{dataset_id.hex}/{version_id.hex}"
+
+
+def version_prefix(tenant_id: UUID, dataset_id: UUID, version_id: UUID) -> str:
+    """Return the folder of a version's canonical files (no trailing slash)."""
+    return f"versions/{tenant_id.hex}/{dataset_id.hex}/{version_id.hex}"
+
+
+def canonical(tenant_id: UUID, dataset_id: UUID, version_id: UUID, number: int, sha256: str) -> str:
+    """Return the key of the n-th canonical Parquet file of a version (one instrument each).
+
+    The digest is part of it: a second attempt that finds other bytes does not meet the first one's orphan.
+    """
+    if number < 0:
+        raise ValueError("file numbers start at 0")
+    return f"{version_prefix(tenant_id, dataset_id, version_id)}/{number:05d}-{sha256[:16]}.parquet"
+
+
+def rejects(tenant_id: UUID, dataset_id: UUID, version_id: UUID, job_id: UUID, token: int) -> str:
+    """Return the key of the rows that one attempt at a validation refused (JSON lines)."""
+    return f"{version_prefix(tenant_id, dataset_id, version_id)}/rejects-{job_id.hex}-{token}.jsonl"
+
+
+def manifest(tenant_id: UUID, dataset_id: UUID, version_id: UUID) -> str:
+    """Return the key of a version's manifest."""
+    return f"{version_prefix(tenant_id, dataset_id, version_id)}/manifest.json"
+
+
+def checked(key: str) -> str:
+    """Return the key; ValueError unless it is lower-case words, digits, `_`, `-` joined by single `/` or `.`."""
+    if len(key) > 512 or _KEY.fullmatch(key) is None:
+        raise ValueError(f"not a storage key: {key[:80]!r}")
+    return key
+
+
+def uploads_dir() -> Path:
+    """Return the folder of bytes on their way in."""
+    return Path(settings.NEXUS_HOME) / "uploads"
+
+
+def upload_dir(upload_id: UUID) -> Path:
+    """Return the folder of one upload; spread by the last byte of its id (the first ones are a clock)."""
+    return uploads_dir() / upload_id.hex[-2:] / upload_id.hex
+
+
+def work_dir(job_id: UUID) -> Path:
+    """Return the room of one job: made when needed, removed when it ends."""
+    return Path(settings.NEXUS_HOME) / "work" / job_id.hex

@@ -1,0 +1,164 @@
+"""Takes a request's body off the connection in 1 MiB batches and hands them to a writer thread, one batch in flight.
+
+However the body ends (whole, cut, silent, asked to let go, server stopping), what has come is written and settled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, Literal, Self
+from uuid import UUID
+
+from datasets.uploads import disk, threads
+from datasets.uploads.durable import Writer
+from tradenexus.errors import ProblemError
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Ending = Literal["whole", "cut", "idle", "asked", "over"]
+
+BATCH_BYTES = 1 << 20
+QUIET_S = 1.0  # a holder whose client has been silent this long lets go when asked
+STOP_S = 8.0
+_TICK_S = 0.25
+
+
+class Watch:
+    """Looks at a request that waits for its client and interrupts it: after `idle_s`, or when another asks to write."""
+
+    def __init__(self, upload_id: UUID, idle_s: float):
+        self.reason: Ending | None = None
+        self._upload_id = upload_id
+        self._idle_s = idle_s
+        self._asked_before = disk.wanted_at(upload_id)
+        self._waiting_since: float | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def __enter__(self) -> Self:
+        self._task = asyncio.current_task()
+        self._timer = self._loop.call_later(_TICK_S, self._tick)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    async def next(self, receive: Receive) -> dict[str, Any]:
+        """Wait for the next message of the client; CancelledError with `reason` set when interrupted."""
+        self._waiting_since = self._loop.time()
+        try:
+            return await receive()
+        finally:
+            self._waiting_since = None
+
+    def _tick(self) -> None:
+        quiet_s = self._loop.time() - self._waiting_since if self._waiting_since is not None else 0.0
+        if quiet_s >= self._idle_s:
+            self.reason = "idle"
+        elif quiet_s >= QUIET_S and disk.wanted_at(self._upload_id) > self._asked_before:
+            self.reason = "asked"
+        if self.reason and self._task:
+            self._task.cancel()
+        else:
+            self._timer = self._loop.call_later(_TICK_S, self._tick)
+
+
+class Batches:
+    """Collects parts and keeps one batch in flight to the writer thread."""
+
+    def __init__(self, writer: Writer):
+        self._writer = writer
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._flight: Future[None] | None = None
+        self._room = writer.session.length - writer.session.offset
+
+    async def add(self, part: bytes) -> bool:
+        """Take one part; False when it goes past the declared length (what fits is kept)."""
+        fits = len(part) <= self._room
+        self.keep(part)
+        if self._size >= BATCH_BYTES:
+            if self._flight:
+                await threads.finished(self._flight)
+            self._flight = threads.submit(self._writer.write, self._take())
+        return fits
+
+    def keep(self, part: bytes) -> None:
+        """Take a part without starting a write."""
+        part = part[: self._room]
+        self._room -= len(part)
+        if part:
+            self._parts.append(part)
+            self._size += len(part)
+
+    async def close(self, verb: Callable[[], None]) -> None:
+        """Write what is left, then end with the writer's `finish` or `abandon`."""
+        if self._flight:
+            await threads.finished(self._flight)
+        self._flight = threads.submit(self._end, self._take(), verb)
+        await threads.finished(self._flight)
+
+    def close_now(self) -> None:
+        """Write what is left and save, holding up the event loop: only when the server stops."""
+        if self._flight:
+            self._flight.result(STOP_S)
+        threads.submit(self._end, self._take(), self._writer.abandon).result(STOP_S)
+
+    def _end(self, parts: list[bytes], verb: Callable[[], None]) -> None:
+        self._writer.write(parts)
+        verb()
+
+    def _take(self) -> list[bytes]:
+        parts, self._parts, self._size = self._parts, [], 0
+        return parts
+
+
+async def take(receive: Receive, writer: Writer, idle_s: float) -> Ending:
+    """Write the request's body behind the durable offset and settle it; return how the body ended.
+
+    ProblemError for a wrong checksum or a failing disk (what was durable stays); CancelledError when the server stops,
+    after saving.
+    """
+    batches = Batches(writer)
+    try:
+        ending = await _collect(receive, batches, Watch(writer.session.id, idle_s))
+        await batches.close(writer.finish if ending == "whole" else writer.abandon)
+    except asyncio.CancelledError:
+        batches.close_now()
+        raise
+    except ProblemError:
+        with suppress(ProblemError):
+            await threads.write(writer.abandon)
+        raise
+    return ending
+
+
+async def _collect(receive: Receive, batches: Batches, watch: Watch) -> Ending:
+    with watch:
+        try:
+            while True:
+                message = await watch.next(receive)
+                if message["type"] == "http.disconnect":
+                    batches.keep(_left_behind(receive))
+                    return "cut"
+                if not await batches.add(message.get("body", b"")):
+                    return "over"
+                if not message.get("more_body"):
+                    return "whole"
+        except asyncio.CancelledError:
+            if watch.reason is None:
+                raise
+            if task := asyncio.current_task():
+                task.uncancel()
+            batches.keep(_left_behind(receive))
+            return watch.reason
+
+
+def _left_behind(receive: Receive) -> bytes:
+    """Return bytes that arrived before the end but were not handed over.
+
+    uvicorn reports a disconnect in place of the buffered part of the body; its buffer is on the request cycle that
+    `receive` is bound to. Other servers have none, then nothing is added.
+    """
+    return bytes(getattr(getattr(receive, "__self__", None), "body", b""))

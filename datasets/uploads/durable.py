@@ -1,0 +1,148 @@
+"""Moves the durable offset: bytes are synced first, then the row says so together with the leaves they closed.
+
+All of it runs under the upload's file lock. HEAD reads the row, so it never promises more than what is on disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+
+from datasets.models.upload import UploadLeaf, UploadSession, UploadState
+from datasets.storage import faults
+from datasets.uploads import disk, ledger
+from datasets.uploads.errors import ChunkRefused, OffsetConflict
+from datasets.uploads.headers import Checksum
+from tradenexus import db
+
+log = structlog.get_logger(__name__)
+
+
+def record(session: UploadSession, offset: int, leaves: Sequence[ledger.Leaf] = ()) -> None:
+    """Move the row's offset by compare-and-swap and store the closed leaves; OffsetConflict when the row moved."""
+    now = db.now()
+    expires = now + timedelta(seconds=settings.NEXUS_UPLOAD_EXPIRY_S)
+    with db.atomic():
+        rows = UploadSession.of(session.tenant_id).filter(id=session.id, state=UploadState.OPEN, offset=session.offset)
+        if not rows.update(offset=offset, updated_at=now, expires_at=expires):
+            raise OffsetConflict("The upload was changed by another request.", {"length": session.length})
+        UploadLeaf.objects.filter(
+            session=session, number__gte=min(offset, session.offset) // ledger.LEAF_BYTES
+        ).delete()
+        UploadLeaf.objects.bulk_create(UploadLeaf(session=session, **leaf._asdict()) for leaf in leaves)
+    session.offset, session.expires_at = offset, expires
+
+
+def settle(session: UploadSession, descriptor: int) -> None:
+    """Bring row and file together after a crash: take over the tail that survived, or cut it off.
+
+    The tail counts only when the kernel that took it is still running (else nothing says that it reached the disk)
+    and when it did not wait for its checksum.
+    """
+    size = os.fstat(descriptor).st_size
+    if size < session.offset:
+        log.error("upload_bytes_lost", upload=session.ref, offset=session.offset, size_bytes=size)
+        record(session, size)
+    elif size > session.offset:
+        if session.tail_boot and session.tail_boot == disk.boot_id():
+            _take_over(session, descriptor, min(size, session.length))
+        cut_tail(session, descriptor)
+
+
+def trust_tail(session: UploadSession, trusted: bool) -> None:
+    """Note, before the first byte is written, whether a tail found after a crash may be taken over."""
+    mark = disk.boot_id() if trusted else ""
+    if session.tail_boot != mark:
+        with db.atomic():
+            UploadSession.of(session.tenant_id).filter(id=session.id).update(tail_boot=mark)
+        session.tail_boot = mark
+
+
+def cut_tail(session: UploadSession, descriptor: int) -> None:
+    """Drop what lies past the durable offset and reserve its room again."""
+    if os.fstat(descriptor).st_size > session.offset:
+        os.ftruncate(descriptor, session.offset)
+        with contextlib.suppress(OSError):
+            disk.reserve(descriptor, session.length)
+
+
+def _take_over(session: UploadSession, descriptor: int, stop: int) -> None:
+    book = ledger.Ledger(session.offset, session.length, ledger.open_crc(descriptor, session.offset))
+    leaves = ledger.read_on(descriptor, book, stop)
+    _sync(session, descriptor)
+    record(session, book.offset, leaves)
+
+
+def _sync(session: UploadSession, descriptor: int) -> None:
+    """Make the written bytes durable; after a failed sync nobody knows what is on disk, so the tail goes."""
+    try:
+        with faults.named():
+            os.fdatasync(descriptor)
+    except faults.Unavailable:
+        cut_tail(session, descriptor)
+        raise
+
+
+class Writer:
+    """One request's hand on the file, used by one thread at a time and only under the file's lock.
+
+    With a checksum nothing is recorded before `finish` has verified the whole body.
+    """
+
+    def __init__(self, session: UploadSession, descriptor: int, checksum: Checksum | None = None):
+        self.session = session
+        self._descriptor = descriptor
+        self._checksum = checksum
+        self._ledger = ledger.Ledger(session.offset, session.length, ledger.open_crc(descriptor, session.offset))
+        self._leaves: list[ledger.Leaf] = []
+        self._broken = False
+        trust_tail(session, trusted=checksum is None)
+
+    def write(self, parts: Sequence[bytes]) -> None:
+        """Write a batch behind the last one; each leaf that closes becomes durable at once."""
+        for run in ledger.split(parts, self._ledger.room):
+            start = self._ledger.offset
+            with faults.named():
+                disk.write_all(self._descriptor, run, start)
+            closed = self._account(run)
+            if closed and self._checksum is None:
+                self.save()
+            else:
+                disk.start_writeback(self._descriptor, start, self._ledger.offset - start)
+
+    def save(self) -> None:
+        """Make all written bytes durable and move the offset over them."""
+        if self._ledger.offset > self.session.offset and not self._broken:
+            self._broken = True  # a sync that failed must not be tried again: the second one may lie
+            _sync(self.session, self._descriptor)
+            self._broken = False
+            record(self.session, self._ledger.offset, self._leaves)
+            self._leaves.clear()
+
+    def finish(self) -> None:
+        """End a body that came whole: verify its checksum, if it has one, then save."""
+        if self._checksum and not self._checksum.holds():
+            cut_tail(self.session, self._descriptor)
+            raise ChunkRefused(f"The body does not have the promised {self._checksum.algorithm}; it was thrown away.")
+        self.save()
+
+    def abandon(self) -> None:
+        """End a body that was cut: keep what came, or nothing when a checksum was to cover it."""
+        if self._checksum is None:
+            self.save()
+        cut_tail(self.session, self._descriptor)
+
+    def _account(self, run: Sequence[bytes | memoryview]) -> bool:
+        closed = False
+        for part in run:
+            if self._checksum:
+                self._checksum.running.update(part)
+            if leaf := self._ledger.add(part):
+                self._leaves.append(leaf)
+                closed = True
+        return closed

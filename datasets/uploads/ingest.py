@@ -1,0 +1,178 @@
+"""The job `dataset.ingest`: one pass over the received bytes (SHA-256, leaf digests), then into storage, put-once.
+
+Everything before the last transaction may be repeated; the transaction is fenced by the job's token. The upload's own
+copy goes only after it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from datasets import lifecycle, versions
+from datasets.models import DatasetVersion, Status
+from datasets.models.upload import UploadLeaf, UploadSession, UploadState
+from datasets.storage import blobs, faults, layout
+from datasets.uploads import disk, ledger, sessions
+from datasets.uploads.errors import ChecksumMismatch
+from tradenexus import db, ids
+from tradenexus.actor import Actor
+from tradenexus.errors import Conflict, ProblemError
+from tradenexus.jobs import registry
+from tradenexus.jobs.models import Job
+from tradenexus.jobs.runner import Run
+
+_LOCK_WAIT_S = 20.0
+
+
+class BytesLost(ProblemError):
+    """The received file is no longer on the server's disk. Start the upload again; check the disk."""
+
+    code = "UPLOAD_BYTES_LOST"
+
+
+def ingest(run: Run) -> dict[str, Any]:
+    """Verify a received upload and make it its version's raw file; the result names the version and its digest."""
+    session = _session(run.actor, run.params)
+    if session.state == UploadState.FINISHED:
+        return _result(session)
+    descriptor = _lock(session)
+    try:
+        digest = _verify(run, session, descriptor)
+        result = _finish(run, session, digest)
+    finally:
+        os.close(descriptor)
+    disk.remove(session.id)
+    return result
+
+
+def _session(actor: Actor, params: dict[str, Any]) -> UploadSession:
+    return sessions.find(actor, ids.decode(UploadSession.prefix, params["uploadId"]))
+
+
+def _lock(session: UploadSession) -> int:
+    """Take the file's lock: a writer that outlived its last answer must be gone before the bytes are hashed."""
+    deadline = time.monotonic() + _LOCK_WAIT_S
+    try:
+        while (descriptor := disk.try_lock(session.id)) is None:
+            if time.monotonic() > deadline:
+                raise registry.RetryLater("another process still holds the upload's file", after_s=5)
+            time.sleep(0.05)
+    except FileNotFoundError as error:
+        raise BytesLost("The received file is gone.", {"uploadId": session.ref}) from error
+    return descriptor
+
+
+def _verify(run: Run, session: UploadSession, descriptor: int) -> str:
+    rows = UploadLeaf.objects.filter(session=session).values_list("number", "size_bytes", "crc32c")
+    check = ledger.Check([ledger.Leaf(*row) for row in rows], session.length)
+    done = 0
+
+    def on_block(block: bytes) -> None:
+        nonlocal done
+        run.check()
+        check.feed(block)
+        done += len(block)
+        run.progress("hashing", done, session.length)
+
+    with os.fdopen(os.dup(descriptor), "rb", buffering=0) as handle, faults.named():
+        handle.seek(0)
+        digest = blobs.digest_stream(handle, on_block)
+    if check.damaged or done != session.length:
+        leaf = min([*check.damaged, done // ledger.LEAF_BYTES])
+        raise ChecksumMismatch(
+            f"Our copy of leaf {leaf} is damaged; send the file again from there.",
+            {"leaf": leaf, "offset": leaf * ledger.LEAF_BYTES, "length": session.length, "uploadId": session.ref},
+        )
+    _agree(session, digest)
+    return digest
+
+
+def _agree(session: UploadSession, digest: str) -> None:
+    if session.declared_sha256 not in ("", digest):
+        raise ChecksumMismatch(
+            "The received bytes have another SHA-256 than was declared.",
+            {"expected": session.declared_sha256, "actual": digest, "uploadId": session.ref},
+        )
+
+
+def _finish(run: Run, session: UploadSession, digest: str) -> dict[str, Any]:
+    version = session.version
+    duplicate = _twin(version, digest)
+    key = layout.raw(session.tenant_id, session.dataset_id, version.id)
+    if duplicate is None:
+        run.progress("storing", 0, session.length)
+        blobs.put_file(key, disk.data_path(session.id), digest)
+    with run.effect() as effect:
+        _end(session, digest, duplicate)
+        result = _result(session)
+        if duplicate is None:
+            versions.receive(version, raw_key=key, sha256=digest, size_bytes=session.length)
+        effect.finish(result)
+        told = {"sha256": digest, "sizeBytes": session.length, "uploadId": session.ref}
+        if duplicate is None:
+            lifecycle.advance(version, Status.UPLOADED, run.actor, details=told, job=run.job.ref)
+        else:
+            told["duplicateOf"] = session.duplicate_of
+            lifecycle.advance(version, Status.ARCHIVED, run.actor, reason="duplicate", details=told, job=run.job.ref)
+    return result
+
+
+def _twin(version: DatasetVersion, digest: str) -> DatasetVersion | None:
+    """Return another version of the dataset that was uploaded with the same bytes."""
+    rows = DatasetVersion.of(version.tenant_id).filter(dataset_id=version.dataset_id, sha256=digest, operation="upload")
+    return (
+        rows.exclude(id=version.id).exclude(status__in=[Status.UPLOADING, Status.ARCHIVED]).order_by("number").first()
+    )
+
+
+def _end(session: UploadSession, digest: str, duplicate: DatasetVersion | None) -> None:
+    session.refresh_from_db(fields=["state", "declared_sha256"])
+    _agree(session, digest)  # a later call of complete may have brought the digest
+    ended = UploadSession.of(session.tenant_id).filter(
+        id=session.id, state=UploadState.INGESTING, declared_sha256=session.declared_sha256
+    )
+    twin = duplicate.ref if duplicate else ""
+    if not ended.update(state=UploadState.FINISHED, sha256=digest, duplicate_of=twin, updated_at=db.now()):
+        raise Conflict("the upload is no longer being ingested", {"uploadId": session.ref})
+    session.state, session.sha256, session.duplicate_of = UploadState.FINISHED, digest, twin
+    if duplicate:
+        sessions.release(session)
+
+
+def _result(session: UploadSession) -> dict[str, Any]:
+    result = {
+        "datasetId": session.dataset.ref,
+        "versionId": session.version.ref,
+        "version": session.version.number,
+        "sha256": session.sha256,
+        "sizeBytes": session.length,
+    }
+    return {**result, "duplicateOf": session.duplicate_of} if session.duplicate_of else result
+
+
+def failed(run_or_job: Run | Job, actor: Actor, error: ProblemError, outcome: str) -> None:
+    """Give the upload back to its client, in the transaction that ends the job: nothing received is thrown away.
+
+    A damaged leaf takes the offset back to its start; another digest than declared makes it `mismatched`.
+    """
+    session = _session(actor, run_or_job.params)
+    rows = UploadSession.of(session.tenant_id).filter(id=session.id, state=UploadState.INGESTING)
+    told = {"code": error.code, "message": error.message, "details": error.details, "outcome": outcome}
+    changes: dict[str, Any] = {"state": UploadState.OPEN, "error": told, "updated_at": db.now()}
+    if error.code == ChecksumMismatch.code and "actual" in error.details:
+        changes |= {"state": UploadState.MISMATCHED, "sha256": error.details["actual"]}
+    elif error.code == ChecksumMismatch.code:
+        offset = error.details["offset"]
+        changes |= {"offset": offset, "tail_boot": ""}
+        UploadLeaf.objects.filter(session=session, number__gte=offset // ledger.LEAF_BYTES).delete()
+    rows.update(**changes)
+
+
+def retried(job: Job, actor: Actor) -> None:
+    """Take the upload back for a job that is queued again; Conflict when it is no longer waiting for that."""
+    session = _session(actor, job.params)
+    rows = UploadSession.of(session.tenant_id).filter(id=session.id, state=UploadState.OPEN, offset=session.length)
+    if not rows.update(state=UploadState.INGESTING, job_ref=job.ref, error=None, updated_at=db.now()):
+        raise Conflict(f"the upload is {session.state}; complete it instead", {"uploadId": session.ref})

@@ -1,0 +1,272 @@
+r"""The verbs of an upload: start, find, settle, complete, terminate.
+
+    open -> ingesting -> finished           (finished also when the bytes turned out to be a duplicate)
+      ^        |  \-> mismatched -> ingesting (completed again with the true digest)
+      \--------/   a damaged leaf, a cancelled or failed ingest
+    open | mismatched -> terminated | expired
+
+Each step is a compare-and-swap on `state`; the declared length is reserved on the tenant's row from start to the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
+
+from datasets import lifecycle, versions
+from datasets.models import Dataset, DatasetVersion, Status
+from datasets.models.upload import LIVE_STATES, UploadSession, UploadState
+from datasets.storage import faults
+from datasets.uploads import disk, durable
+from datasets.uploads.errors import (
+    ChecksumMismatch,
+    QuotaExceeded,
+    TooManyUploads,
+    UploadFinal,
+    UploadGone,
+    UploadIncomplete,
+    UploadTooLarge,
+)
+from datasets.uploads.wanted import NewUpload
+from tradenexus import db, ids
+from tradenexus.actor import Actor
+from tradenexus.errors import Conflict, NotFound
+from tradenexus.jobs import queue
+from tradenexus.jobs.models import Job
+from tradenexus.tenancy.models import Tenant
+
+INGEST = "dataset.ingest"
+
+
+def start(actor: Actor, new: NewUpload) -> UploadSession:
+    """Reserve the declared length, open a version and an empty file for it.
+
+    UploadTooLarge, QuotaExceeded, TooManyUploads, StorageFull; StateConflict naming the dataset's live upload.
+    """
+    if new.length > settings.NEXUS_MAX_UPLOAD_BYTES:
+        raise UploadTooLarge("The file is larger than allowed here.", {"maxBytes": settings.NEXUS_MAX_UPLOAD_BYTES})
+    upload_id = ids.uuid7()
+    try:
+        with db.atomic():
+            dataset = _dataset(actor, new)
+            _reserve(actor, new.length)
+            with faults.named():
+                disk.create(upload_id, new.length)
+            return _insert(actor, new, dataset, upload_id)
+    except BaseException:
+        disk.remove(upload_id)
+        raise
+
+
+def _dataset(actor: Actor, new: NewUpload) -> Dataset | None:
+    if not new.dataset:
+        return None
+    with contextlib.suppress(ValueError):
+        found = Dataset.of(actor.tenant_id).filter(id=ids.decode(Dataset.prefix, new.dataset)).first()
+        if found:
+            _refuse_second(found)
+            return found
+    raise NotFound(f"no dataset with id {new.dataset[:64]!r} in this workspace")
+
+
+def _refuse_second(dataset: Dataset) -> None:
+    live = UploadSession.of(dataset.tenant_id).filter(dataset=dataset, state__in=LIVE_STATES).first()
+    if live:
+        raise Conflict(
+            f"the dataset has an upload already ({live.state}); finish or cancel it first",
+            {"uploadId": live.ref, "versionId": live.version.ref, "state": live.state},
+        )
+
+
+def _reserve(actor: Actor, length: int) -> None:
+    """Take room on the tenant's row; the row stays locked to the transaction's end, so the count below is exact."""
+    quota = Coalesce(F("quota_bytes"), Value(settings.NEXUS_TENANT_QUOTA_BYTES))
+    row = Tenant.objects.filter(id=actor.tenant_id)
+    if not row.filter(reserved_bytes__lte=quota - length).update(reserved_bytes=F("reserved_bytes") + length):
+        held = row.values("reserved_bytes", "quota_bytes").get()
+        limit = held["quota_bytes"] or settings.NEXUS_TENANT_QUOTA_BYTES
+        raise QuotaExceeded(
+            "The workspace's storage quota would be passed.",
+            {"quotaBytes": limit, "heldBytes": held["reserved_bytes"], "askedBytes": length},
+        )
+    limit = settings.NEXUS_TENANT_OPEN_UPLOADS
+    if UploadSession.of(actor.tenant_id).filter(state__in=LIVE_STATES).count() >= limit:
+        raise TooManyUploads(f"{limit} uploads are open in this workspace.", {"maxOpenUploads": limit})
+
+
+def release(session: UploadSession) -> None:
+    """Give the session's reserved bytes back to the tenant; once, by the transaction that ends the session."""
+    Tenant.objects.filter(id=session.tenant_id).update(reserved_bytes=F("reserved_bytes") - session.reserved_bytes)
+
+
+def _insert(actor: Actor, new: NewUpload, dataset: Dataset | None, upload_id: UUID) -> UploadSession:
+    try:
+        with db.atomic():
+            version = versions.open_upload(
+                actor,
+                name=new.name or new.filename,
+                filename=new.filename,
+                content_type=new.content_type,
+                dataset=dataset,
+                kind=new.kind,
+                venue=new.venue,
+                params=new.reading,
+                size_bytes=new.length,
+            )
+            return UploadSession.everyone.create(
+                id=upload_id,
+                tenant_id=actor.tenant_id,
+                dataset=version.dataset,
+                version=version,
+                user_id=actor.user_id,
+                filename=new.filename,
+                content_type=new.content_type,
+                length=new.length,
+                metadata=new.metadata,
+                declared_sha256=new.sha256,
+                reserved_bytes=new.length,
+                expires_at=db.now() + timedelta(seconds=settings.NEXUS_UPLOAD_EXPIRY_S),
+            )
+    except IntegrityError:
+        if dataset:
+            _refuse_second(dataset)
+        raise
+
+
+def find(actor: Actor, upload_id: UUID) -> UploadSession:
+    """Return the tenant's upload; NotFound for unknown and other tenants' ids alike."""
+    session = UploadSession.of(actor.tenant_id).filter(id=upload_id).first()
+    if session is None:
+        raise NotFound("No upload with this id in your workspace.")
+    return session
+
+
+def refuse_gone(session: UploadSession) -> None:
+    """Raise UploadGone for an upload that expired or was cancelled."""
+    ended = session.state in {UploadState.EXPIRED, UploadState.TERMINATED}
+    if ended or (session.state == UploadState.OPEN and session.expires_at <= db.now()):
+        verb = "was cancelled" if session.state == UploadState.TERMINATED else "expired"
+        raise UploadGone(f"This upload {verb}; start a new one.", {"state": session.state})
+
+
+def settled(session: UploadSession, descriptor: int | None) -> UploadSession:
+    """Return the row as it is now, after bringing row and file together when the caller holds the file's lock."""
+    fresh = UploadSession.of(session.tenant_id).get(id=session.id)
+    if descriptor is not None and fresh.takes_bytes:
+        durable.settle(fresh, descriptor)
+    return fresh
+
+
+def identical(actor: Actor, sha256: str) -> DatasetVersion | None:
+    """Return a version of the tenant that was uploaded with the same bytes, the newest, or None."""
+    if not sha256:
+        return None
+    rows = DatasetVersion.of(actor.tenant_id).filter(sha256=sha256, operation="upload")
+    return rows.exclude(status__in=[Status.UPLOADING, Status.ARCHIVED]).order_by("-created_at").first()
+
+
+def complete(actor: Actor, dataset: Dataset, upload_ref: str = "", sha256: str = "") -> tuple[UploadSession, Job]:
+    """Hand a fully received upload to the ingest job, once: repeats return the same job. Inside `db.atomic()`.
+
+    UploadIncomplete (details: offset, length) changes nothing; ChecksumMismatch when the digest is known to differ.
+    """
+    session = _of_dataset(dataset, upload_ref)
+    refuse_gone(session)
+    if session.state == UploadState.OPEN:
+        session = _received(session)
+        _to_ingest(actor, session, sha256 or session.declared_sha256)
+        session.refresh_from_db()
+    elif session.state == UploadState.MISMATCHED:
+        _agree(session, sha256 or session.declared_sha256)
+        _to_ingest(actor, session, session.sha256)
+        session.refresh_from_db()
+    elif session.state == UploadState.INGESTING and sha256:
+        # the first call brought no digest: the running job takes this one into account
+        rows = UploadSession.of(actor.tenant_id).filter(id=session.id, state=UploadState.INGESTING, declared_sha256="")
+        rows.update(declared_sha256=sha256)
+        session.refresh_from_db()
+    _agree(session, sha256)
+    return session, Job.of(actor.tenant_id).get(id=ids.decode(Job.prefix, session.job_ref))
+
+
+def _of_dataset(dataset: Dataset, upload_ref: str) -> UploadSession:
+    rows = UploadSession.of(dataset.tenant_id).filter(dataset=dataset)
+    if upload_ref:
+        try:
+            rows = rows.filter(id=ids.decode(UploadSession.prefix, upload_ref))
+        except ValueError:
+            rows = rows.none()
+    session = rows.order_by("-created_at", "-id").first()
+    if session is None:
+        raise NotFound("The dataset has no such upload.")
+    return session
+
+
+def _received(session: UploadSession) -> UploadSession:
+    """Return the row with all bytes that are on disk counted; UploadIncomplete when some have still to come."""
+    if session.offset < session.length:
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = disk.try_lock(session.id)
+            if descriptor is not None:
+                try:
+                    session = settled(session, descriptor)
+                finally:
+                    os.close(descriptor)
+    if session.offset < session.length:
+        raise UploadIncomplete(
+            f"{session.length - session.offset} of {session.length} bytes have still to come.",
+            {"offset": session.offset, "length": session.length, "uploadId": session.ref},
+        )
+    return session
+
+
+def _to_ingest(actor: Actor, session: UploadSession, expected: str) -> None:
+    rows = UploadSession.of(session.tenant_id).filter(id=session.id, state=session.state, offset=session.length)
+    if not rows.update(
+        state=UploadState.INGESTING, declared_sha256=expected, error=None, sha256="", updated_at=db.now()
+    ):
+        return  # another call was faster: its job is ours too
+    job = queue.submit(
+        actor, INGEST, {"uploadId": session.ref}, subject=session.version.ref, dedupe=session.ref, priority=5
+    )
+    UploadSession.of(session.tenant_id).filter(id=session.id).update(job_ref=job.ref)
+
+
+def _agree(session: UploadSession, sha256: str) -> None:
+    known = session.sha256 or session.declared_sha256
+    if sha256 and known and sha256 != known:
+        raise ChecksumMismatch(
+            "The SHA-256 given is not that of the upload.",
+            {"expected": sha256, "actual": known, "uploadId": session.ref},
+        )
+
+
+def terminate(actor: Actor, session: UploadSession) -> None:
+    """Cancel an upload: its bytes and reservation go, its version is archived. UploadFinal once it is complete."""
+    with db.atomic():
+        if not end(actor, session, UploadState.TERMINATED, "upload cancelled"):
+            session.refresh_from_db()
+            refuse_gone(session)
+            raise UploadFinal(
+                f"The upload is {session.state}; it can no longer be cancelled.", {"state": session.state}
+            )
+
+
+def end(actor: Actor, session: UploadSession, state: UploadState, reason: str) -> bool:
+    """End an open or mismatched upload inside `db.atomic()`; False when it is in no such state any more."""
+    rows = UploadSession.of(session.tenant_id).filter(id=session.id)
+    ended = rows.filter(state__in=[UploadState.OPEN, UploadState.MISMATCHED])
+    if not ended.update(state=state, updated_at=db.now()):
+        return False
+    release(session)
+    transaction.on_commit(partial(disk.remove, session.id))
+    lifecycle.advance(session.version, Status.ARCHIVED, actor, reason=reason, details={"uploadId": session.ref})
+    return True
