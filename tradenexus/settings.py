@@ -4,6 +4,7 @@ SQLite, one folder, no other service. Production differs in values only."""
 from __future__ import annotations
 
 import secrets
+import warnings
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -148,6 +149,11 @@ NEXUS_HEAVY_JOBS = env.integer("NEXUS_HEAVY_JOBS", 1, 1)
 NEXUS_JOB_LEASE_S = env.integer("NEXUS_JOB_LEASE_S", 60, 2)
 NEXUS_JOB_HEARTBEAT_S = env.integer("NEXUS_JOB_HEARTBEAT_S", 15, 1)
 NEXUS_JOB_MAX_ATTEMPTS = env.integer("NEXUS_JOB_MAX_ATTEMPTS", 5, 1)
+# How long a handler may go on after a cancel, and a stopping worker's jobs may go on, before they are killed.
+NEXUS_JOB_GRACE_S = env.integer("NEXUS_JOB_GRACE_S", 30, 0)
+NEXUS_JOB_LIMIT_S = env.integer("NEXUS_JOB_LIMIT_S", 6 * 3_600, 1)
+# django-q2 warns whenever there is no timeout of its own.
+warnings.filterwarnings("ignore", message="Retry and timeout are misconfigured")
 Q_CLUSTER = {
     "name": "nexus",
     "workers": NEXUS_WORKERS,
@@ -158,12 +164,15 @@ Q_CLUSTER = {
     "save_limit": -1,
     "catch_up": False,
     "scheduler": False,
-    "poll": 0.2,
-    "bulk": 1,
+    "poll": 0.1,
+    "bulk": 4,
     "queue_limit": 4,
     "guard_cycle": 1,
+    "recycle": 1_000_000,
+    "max_rss": 400_000,  # KiB; a process that grew so large makes room for a new one between two jobs
     "label": "Wake-ups",
-    **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
+    "orm": "default",
+    "broker_class": "tradenexus.jobs.queue.Doorbell",  # Redis when there is one, the database when not
 }
 
 # --- storage ---------------------------------------------------------------------------------------------------------

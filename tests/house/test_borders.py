@@ -6,6 +6,7 @@ from tests.house import tree
 
 BORDERS = {
     "tradenexus/jobs/runner.py": "job runner",
+    "tradenexus/jobs/hooks.py": "job runner, calling an app's on_failure",
     "backfill/node/service.py": "node loop",
     "tradenexus/rest/errors.py": "API handler",
     "tradenexus/cli/main.py": "CLI main",

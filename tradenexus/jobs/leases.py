@@ -1,0 +1,81 @@
+"""Leases: holding a job for a while by the database's clock, and proving it on every write.
+
+A lease is not a lock: a holder that was stopped past its end may wake up again. So every write that counts names the
+token, and a write that meets no row means: stop (LeaseLost).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, models
+from django.db.models import F, Value
+from django.db.models.expressions import RawSQL
+
+from tradenexus import db
+from tradenexus.jobs.errors import LeaseLost
+from tradenexus.jobs.models import Job, State
+
+# PostgreSQL's statement clock, not clock_timestamp(): the latter is volatile and keeps an index from being used.
+_PG_CLOCK = "(statement_timestamp() + make_interval(secs => %s))"
+_COLUMNS = ", ".join(connection.ops.quote_name(field.column) for field in Job._meta.concrete_fields)
+
+
+def clock(plus_s: float = 0) -> models.Expression:
+    """Return the database's time, plus some seconds, as an expression."""
+    if db.is_sqlite():
+        return Value(db.now() + timedelta(seconds=plus_s), output_field=models.DateTimeField())
+    return RawSQL(_PG_CLOCK, [plus_s], output_field=models.DateTimeField())  # noqa: S611 - the text is a constant
+
+
+def claim(kinds: list[str], holder: str, worker_id: UUID | None, light_only: bool) -> Job | None:
+    """Take the next job in order: one UPDATE ... RETURNING; None when nothing is due. Call it inside db.atomic()."""
+    if not kinds:
+        return None
+    now_sql, now_args = _clock_sql(0)
+    end_sql, end_args = _clock_sql(settings.NEXUS_JOB_LEASE_S)
+    places = ", ".join(["%s"] * len(kinds))
+    sql = f"""
+        UPDATE jobs_job SET state = 'running', token = token + 1, attempts = attempts + 1, error = NULL,
+            lease_until = {end_sql}, started_at = {now_sql}, holder = %s, worker_id = %s, progress = '{{}}'
+        WHERE state = 'queued' AND id = (
+            SELECT id FROM jobs_job WHERE state = 'queued' {"AND NOT heavy" if light_only else ""}
+                AND run_at <= {now_sql} AND kind IN ({places})
+            ORDER BY priority DESC, run_at, id LIMIT 1 {"" if db.is_sqlite() else "FOR UPDATE SKIP LOCKED"})
+        RETURNING {_COLUMNS}"""  # noqa: S608 - no value of a user is in the text
+    worker = Job._meta.get_field("worker").get_db_prep_value(worker_id, connection)
+    arguments = [*end_args, *now_args, holder, worker, *now_args, *kinds]
+    return next(iter(list(Job.everyone.raw(sql, arguments))), None)
+
+
+def peek(kinds: list[str], waiting_s: float = 0) -> bool | None:
+    """Tell whether the job at the head of the line is heavy; None when none has been due for `waiting_s`."""
+    due = Job.everyone.filter(state=State.QUEUED, run_at__lte=clock(-waiting_s), kind__in=kinds)
+    return due.order_by("-priority", "run_at", "id").values_list("heavy", flat=True).first()
+
+
+def held(job_id: UUID, token: int) -> models.QuerySet[Job]:
+    """Return the rows (one or none) that this token still holds."""
+    return Job.everyone.filter(pk=job_id, token=token, state=State.RUNNING)
+
+
+def renew(job_id: UUID, token: int, **fields: Any) -> datetime | None:
+    """Prolong the lease, writing the given fields with it; return when a cancel was asked for, if it was."""
+    if not held(job_id, token).update(lease_until=clock(settings.NEXUS_JOB_LEASE_S), **fields):
+        raise LeaseLost("the job is no longer held by this worker", {"token": token})
+    return Job.everyone.filter(pk=job_id).values_list("cancel_requested_at", flat=True).first()
+
+
+def fence(job_id: UUID, token: int) -> None:
+    """Lock the job's row for the rest of the transaction, or raise LeaseLost; the lease starts anew with it."""
+    if not held(job_id, token).update(lease_until=clock(settings.NEXUS_JOB_LEASE_S), log_n=F("log_n")):
+        raise LeaseLost("the job is no longer held by this worker", {"token": token})
+
+
+def _clock_sql(plus_s: float) -> tuple[str, list[Any]]:
+    if db.is_sqlite():
+        return "%s", [connection.ops.adapt_datetimefield_value(db.now() + timedelta(seconds=plus_s))]
+    return _PG_CLOCK, [plus_s]

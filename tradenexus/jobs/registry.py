@@ -1,0 +1,97 @@
+"""The kinds of jobs this installation knows. Apps register theirs in `<app>/tasks.py`, found by autodiscovery.
+
+A handler is called as `handler(run)` (jobs.runner.Run) and returns a JSON dict. It raises RetryLater for a fault of
+the outside world that may pass, any ProblemError for a final failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from tradenexus.jobs.errors import Cancelled, KindUnknown, LeaseLost
+
+__all__ = ["Cancelled", "Kind", "LeaseLost", "RetryLater", "find", "handler", "names"]
+
+Handler = Callable[[Any], "dict[str, Any] | None"]
+OnFailure = Callable[..., None]  # (run_or_job, actor, error, outcome)
+OnRetry = Callable[..., None]  # (job, actor)
+
+
+class RetryLater(Exception):
+    """The attempt failed for a reason that may pass: run again after a pause (`after_s` is a floor for it)."""
+
+    def __init__(self, reason: str, after_s: float | None = None):
+        super().__init__(reason)
+        self.reason = reason
+        self.after_s = after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of job and how it is run."""
+
+    name: str
+    function: Handler
+    heavy: bool
+    max_attempts: int
+    on_failure: OnFailure | None
+    on_retry: OnRetry | None
+    limit_s: float
+
+
+_KINDS: dict[str, Kind] = {}
+
+
+def handler(
+    name: str,
+    *,
+    heavy: bool = False,
+    max_attempts: int | None = None,
+    on_failure: OnFailure | None = None,
+    on_retry: OnRetry | None = None,
+    limit_s: float | None = None,
+) -> Callable[[Handler], Handler]:
+    """Register a function as the handler of a kind.
+
+    heavy: at most settings.NEXUS_HEAVY_JOBS of these run at once on a host.
+    on_failure(run_or_job, actor, error, outcome): runs in the transaction that ends the job as failed, cancelled or
+    stalled, so that the domain row leaves its running state with it. It may run in another process than the handler.
+    on_retry(job, actor): runs in the transaction that queues an ended job again; a ProblemError from it refuses that.
+    limit_s: wall time after which an attempt's process is killed (default settings.NEXUS_JOB_LIMIT_S).
+    """
+
+    def register(function: Handler) -> Handler:
+        known = _KINDS.get(name)
+        if known is not None and known.function.__module__ != function.__module__:
+            raise ValueError(
+                f"job kind {name!r} is registered twice: {known.function.__module__}, {function.__module__}"
+            )
+        _KINDS[name] = Kind(
+            name,
+            function,
+            heavy,
+            max_attempts or settings.NEXUS_JOB_MAX_ATTEMPTS,
+            on_failure,
+            on_retry,
+            limit_s or settings.NEXUS_JOB_LIMIT_S,
+        )
+        return function
+
+    return register
+
+
+def find(name: str) -> Kind:
+    """Return the kind; KindUnknown when no app registered it."""
+    try:
+        return _KINDS[name]
+    except KeyError:
+        raise KindUnknown(f"no app knows the job kind {name!r}", {"kind": name}) from None
+
+
+def names() -> list[str]:
+    """Return the names of all kinds known here, sorted."""
+    return sorted(_KINDS)

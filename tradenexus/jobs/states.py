@@ -1,0 +1,194 @@
+"""The transitions of a job. Each is one transaction: the row by compare-and-swap, the attempt, the log, the kind's
+on_failure, then audit entry and event.
+
+    queued -> running (claim) | cancelled          failed, cancelled, stalled -> queued (retry by a person)
+    running -> succeeded | failed | cancelled | stalled | queued (retry later, lease lost, worker stopped)
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F
+
+from tradenexus import actor as actors
+from tradenexus import db, logs
+from tradenexus.actor import Actor
+from tradenexus.errors import ProblemError
+from tradenexus.events import outbox
+from tradenexus.jobs import hooks, leases, registry, retry
+from tradenexus.jobs.errors import Cancelled, JobStalled
+from tradenexus.jobs.models import Attempt, Job, LogLine, State
+
+RANDOM = random.SystemRandom()
+NOBODY = UUID(int=0)
+
+
+@dataclass(slots=True)
+class Tail:
+    """What a run has not written yet: its last progress and log lines (n counts on from job.log_n)."""
+
+    progress: dict[str, Any] | None = None
+    lines: list[LogLine] = field(default_factory=list)
+
+    def fields(self, log_n: int) -> dict[str, Any]:
+        """Number the lines after `log_n`; return the columns of the job row to write."""
+        for offset, line in enumerate(self.lines, 1):
+            line.n, line.pk = log_n + offset, None  # a rolled-back insert may have set the key
+        columns: dict[str, Any] = {"log_n": log_n + len(self.lines)} if self.lines else {}
+        return columns if self.progress is None else {**columns, "progress": self.progress}
+
+
+def actor_of(job: Job) -> Actor:
+    """Return the one the job works for; a schedule's job works for the platform, which owns no tenant's rows."""
+    if job.tenant_id is None:
+        return actors.system(NOBODY, job.request_id)
+    return Actor(job.tenant_id, job.user_id, job.request_id, frozenset({"read", "write", "publish"}), via="job")
+
+
+def announce(job: Job, actor: Actor, old: str, reason: str = "", **details: Any) -> None:
+    """Record the transition; the last statement of its transaction. Jobs of the platform itself are not audited."""
+    if job.tenant_id is None:
+        return
+    shown = {"kind": job.kind, "state": job.state, "subject": job.subject, "attempt": job.attempts}
+    outbox.record(
+        actor,
+        "job.state",
+        job.ref,
+        old=old,
+        new=job.state,
+        reason=reason[:500],
+        details={**shown, **details},
+        data={**shown, "job": job.ref},
+    )
+
+
+def claim(holder: str, worker_id: UUID | None = None, light_only: bool = False) -> Job | None:
+    """Take the next job that is due, count the attempt and announce it; None when nothing is due."""
+    with db.atomic():
+        job = leases.claim(registry.names(), holder, worker_id, light_only)
+        if job is None:
+            return None
+        Attempt.objects.create(job=job, number=job.attempts, token=job.token, holder=holder)
+        announce(job, actor_of(job), State.QUEUED)
+    return job
+
+
+def succeed(job: Job, result: dict[str, Any] | None, tail: Tail) -> bool:
+    """End a running job well; False when it is no longer held. Inside an effect, call announce afterwards, last."""
+    columns = {"state": State.SUCCEEDED, "result": result or {}, "error": None}
+    return _leave_running(job, columns, tail, "succeeded", "", final=True)
+
+
+def succeed_alone(job: Job, result: dict[str, Any] | None, tail: Tail) -> bool:
+    """End a running job well in a transaction of its own; False when it is no longer held."""
+    with db.atomic():
+        if not succeed(job, result, tail):
+            return False
+        announce(job, actor_of(job), State.RUNNING)
+    return True
+
+
+def end(job: Job, outcome: State, error: ProblemError, tail: Tail | None = None, run: Any = None, **guard: Any) -> bool:
+    """End a running job as failed, cancelled or stalled, with the kind's on_failure; False when no longer held."""
+    with db.atomic():
+        columns = {"state": outcome, "error": body_of(error)}
+        if not _leave_running(job, columns, tail or Tail(), outcome, error.message, final=True, **guard):
+            return False
+        hooks.failed(job, run or job, actor_of(job), error, outcome)
+        announce(job, actor_of(job), State.RUNNING, error.message, code=error.code)
+    return True
+
+
+def requeue(
+    job: Job, reason: str, delay_s: float, how: str, tail: Tail | None = None, refund: bool = False, **guard: Any
+) -> bool:
+    """Put a running job back in line after a pause; `refund` takes the attempt back (it was not the job's fault)."""
+    with db.atomic():
+        columns: dict[str, Any] = {
+            "state": State.QUEUED,
+            "run_at": leases.clock(delay_s),
+            "error": {"code": f"JOB_{how.upper()}", "message": reason, "details": {}},
+        }
+        if refund:
+            columns["attempts"] = F("attempts") - 1
+        if not _leave_running(job, columns, tail or Tail(), how, reason, final=False, **guard):
+            return False
+        announce(job, actor_of(job), State.RUNNING, reason, retryInS=round(delay_s, 3))
+    return True
+
+
+def bury(job: Job, reason: str, refund: bool = False, **guard: Any) -> State | None:
+    """Settle a running job whose holder is gone: again, stalled or cancelled. None when it moved on meanwhile."""
+    with db.atomic():
+        fresh = leases.held(job.pk, job.token).filter(**guard).first()
+        if fresh is None:
+            return None
+        tail = Tail(lines=[line(fresh, f"attempt {fresh.attempts}: {reason}", "warning")])
+        if fresh.cancel_requested_at:
+            gone = Cancelled(f"cancelled; {reason}")
+            return State.CANCELLED if end(fresh, State.CANCELLED, gone, tail, **guard) else None
+        decision = retry.decide(fresh.attempts - refund, fresh.max_attempts, RANDOM)
+        if decision.again:
+            delay = 0.0 if refund else decision.delay_s
+            how = "released" if refund else "lost"
+            return State.QUEUED if requeue(fresh, reason, delay, how, tail, refund, **guard) else None
+        stalled = JobStalled(
+            f"given up after {fresh.attempts} attempts, each of which ended without an answer; the last: {reason}",
+            {"attempts": fresh.attempts, "reason": reason},
+        )
+        return State.STALLED if end(fresh, State.STALLED, stalled, tail, **guard) else None
+
+
+def cancel_queued(job: Job, actor: Actor) -> bool:
+    """End a job that waits in line as cancelled, at once; False when it is no longer queued."""
+    error = Cancelled("cancelled before it started")
+    columns = {"state": State.CANCELLED, "error": body_of(error), "cancel_requested_at": leases.clock()}
+    with db.atomic():
+        waiting = Job.everyone.filter(pk=job.pk, state=State.QUEUED)
+        if not waiting.update(**columns, finished_at=leases.clock()):
+            return False
+        job.refresh_from_db()
+        hooks.failed(job, job, actor_of(job), error, State.CANCELLED)
+        announce(job, actor, State.QUEUED, error.message)
+    return True
+
+
+def line(job: Job, text: str, level: str = "info", stage: str = "") -> LogLine:
+    """Return an unnumbered log line, cut to 4,000 characters, secrets replaced."""
+    text = logs.scrub(text.replace("\x00", "\N{REPLACEMENT CHARACTER}"))[:4_000]
+    return LogLine(job_id=job.pk, at=db.now(), attempt=job.attempts, level=level[:8], stage=stage[:40], text=text)
+
+
+def write_tail(job: Job, tail: Tail) -> None:
+    """Write progress and lines in the middle of a run, prolonging the lease; LeaseLost when it is not held."""
+    with db.atomic():
+        columns = tail.fields(job.log_n)
+        leases.renew(job.pk, job.token, **columns)
+        LogLine.objects.bulk_create(tail.lines)
+    job.log_n = columns.get("log_n", job.log_n)
+
+
+def body_of(error: ProblemError) -> dict[str, Any]:
+    """Return what the job row keeps of an error."""
+    return {"code": error.code, "message": logs.scrub(error.message), "details": logs.scrub(error.details)}
+
+
+def _leave_running(
+    job: Job, columns: dict[str, Any], tail: Tail, outcome: str, reason: str, *, final: bool, **guard: Any
+) -> bool:
+    """Swap the row out of `running` under its token, close the attempt, write the rest of the log; refresh `job`."""
+    with db.atomic():
+        columns |= tail.fields(job.log_n) | {"lease_until": None, "holder": "", "worker": None}
+        if final:
+            columns["finished_at"] = leases.clock()
+        if not leases.held(job.pk, job.token).filter(**guard).update(**columns):
+            return False
+        attempt = Attempt.objects.filter(job_id=job.pk, token=job.token)
+        attempt.update(ended_at=leases.clock(), outcome=str(outcome), reason=logs.scrub(reason)[:500])
+        LogLine.objects.bulk_create(tail.lines)
+        job.refresh_from_db()
+    return True

@@ -1,0 +1,5 @@
+"""Routes of jobs."""
+
+from typing import Any
+
+urlpatterns: list[Any] = []
