@@ -6,6 +6,7 @@ Rows come sorted by open time, one instrument a call.
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,17 @@ from lona.adapter.digest import NS, Emit, SliceDigest
 
 DAY_NS = 86_400 * NS
 BATCH_ROWS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Bars of one instrument of a version in [start_ns, end_ns)."""
+
+    instrument: str
+    venue: str
+    frequency: str
+    start_ns: int
+    end_ns: int
 
 
 def write_csv(params: dict[str, Any], emit: Emit) -> dict[str, Any]:

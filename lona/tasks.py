@@ -1,0 +1,45 @@
+"""Job kinds of this app: publish slices, run a backtest. Handlers import at first use: a resting worker stays small."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+
+from tradenexus.actor import Actor
+from tradenexus.errors import ProblemError
+from tradenexus.jobs import registry
+from tradenexus.jobs.models import Job
+from tradenexus.jobs.runner import Run
+
+
+def _publish_ended(run: Run | Job, actor: Actor, error: ProblemError, outcome: str) -> None:
+    from lona.publish import ending
+
+    ending.release(run.job if isinstance(run, Run) else run, actor, error, outcome)
+
+
+@registry.handler("lona.publish", heavy=True, max_attempts=12, on_failure=_publish_ended)
+def publish(run: Run) -> dict[str, Any]:
+    """Carry the publications of the job to the provider, one after another; the first failure is the job's."""
+    from lona.publish import batch
+
+    return batch.carry_all(run, run.params["publicationIds"])
+
+
+def _backtest_ended(run: Run | Job, actor: Actor, error: ProblemError, outcome: str) -> None:
+    from lona.backtests import ending
+
+    ending.release(run.job if isinstance(run, Run) else run, actor, error, outcome)
+
+
+# Not heavy: it mostly waits for the provider. One job holds its worker to the end, because what people watch and cancel
+# is then one job, and a restart goes on from the stored report id.
+@registry.handler(
+    "lona.backtest", max_attempts=8, on_failure=_backtest_ended, limit_s=settings.LONA_RUN_TIMEOUT_S + 1_800
+)
+def backtest(run: Run) -> dict[str, Any]:
+    """Publish what the backtest needs, start it at the provider, wait for its report, keep the outcome."""
+    from lona.backtests import carry
+
+    return carry.carry_out(run, run.params["backtestId"])
