@@ -6,6 +6,7 @@ Whichever of the two dies first, the other one ends the stack: the kernel tells 
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 
 from tradenexus.stack import kernel
@@ -40,4 +41,6 @@ def _supervise(supervise, guard, stop) -> None:
         if os.getppid() == guard:
             code = supervise()
     finally:
+        if sys.exc_info()[0]:
+            sys.excepthook(*sys.exc_info())
         os._exit(code)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from tradenexus.stack.home import Home
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
+FIRST_USER = ["--tenant", "Local", "--user", "you@localhost", "--staff", "--key-name", "local"]
+AGENT = "trade-nexus-local"
 APPLICATION = "tradenexus.asgi:application"
 
 
@@ -21,12 +23,13 @@ class Step(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Everything the supervisor runs. `services` maps a name to argv and is started in this order."""
+    """Everything the supervisor runs. `services` maps a name to argv, `only_for` a name to what just it may know."""
 
     env: dict[str, str]
     steps: list[Step]
     services: dict[str, list[str]]
     web: list[str]
+    only_for: dict[str, dict[str, str]] = {}
 
 
 def environment(home: Home, sandbox_port: int, web_port: int, base: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -45,10 +48,11 @@ def environment(home: Home, sandbox_port: int, web_port: int, base: Mapping[str,
         env.setdefault("NEXUS_SECRET_KEY_FILE", str(home.secret_key_file))
     if sandbox_port:
         env["LONA_GATEWAY_URL"] = f"http://127.0.0.1:{sandbox_port}"
-        env["LONA_AGENT_ID"] = "trade-nexus-local"
+        env["LONA_AGENT_ID"] = AGENT
         env["LONA_AGENT_TOKEN_FILE"] = str(home.agent_token_file)
         env["LONA_ALLOW_PRIVATE"] = "1"
         env["LONA_PROVIDER_LABEL"] = "Sandbox (local)"
+        env.setdefault("LONA_POLL_S", "0.5")  # a local provider needs no politeness
     return env
 
 
@@ -63,12 +67,14 @@ def embedded(home: Home, env: dict[str, str], sandbox_port: int) -> Plan:
     steps = [
         Step("database", [*manage, "migrate", "--verbosity", "0"]),
         Step("static files", [*manage, "collectstatic", "--noinput", "--verbosity", "0"]),
-        Step("first user", [*manage, "bootstrap", "--tenant", "local", "--user", "you@localhost", "--json"], True),
+        Step("first user", [*manage, "bootstrap", *FIRST_USER, "--json"], True),
     ]
-    services = {}
+    services, only_for = {}, {}
     if sandbox_port:
         services["lona"] = [
             sys.executable, "-m", "lona.sandbox", "--port", str(sandbox_port), "--home", str(home.sandbox),
         ]  # fmt: skip
+        token = home.agent_token_file.read_text().strip()
+        only_for["lona"] = {"NEXUS_SANDBOX_AGENT_ID": AGENT, "NEXUS_SANDBOX_AGENT_TOKEN": token}
     services["worker"] = [*manage, "worker"]
-    return Plan(env, steps, services, [sys.executable, "-m", "tradenexus.stack.web", APPLICATION])
+    return Plan(env, steps, services, [sys.executable, "-m", "tradenexus.stack.web", APPLICATION], only_for)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from tradenexus.stack import child, kernel, ports
 from tradenexus.stack.child import Child
-from tradenexus.stack.home import Home
+from tradenexus.stack.home import Home, write_private
 from tradenexus.stack.plan import Plan, Step
 
 STOP_GRACE_S = 10.0
@@ -88,7 +88,7 @@ class Supervisor:
         fd = self.web.fileno()
         web = Child("web", [*self.plan.web, str(fd)], self.plan.env, self.home.logs / "web.log", keep=(fd,))
         others = [
-            Child(name, argv, self.plan.env, self.home.logs / f"{name}.log")
+            Child(name, argv, {**self.plan.env, **self.plan.only_for.get(name, {})}, self.home.logs / f"{name}.log")
             for name, argv in self.plan.services.items()
         ]
         self.children = [web, *others]
@@ -177,16 +177,14 @@ class Supervisor:
     def _greet(self, outputs: dict[str, str]) -> None:
         self.say(f"Trade Nexus is up at {self.url}/   data: {self.home.root}")
         for text in outputs.values():
-            self._greet_user(text)
+            self._greet_user(json.loads(text[text.index("{") :]))
         self.say("Stop it with Ctrl-C, or from elsewhere with: python -m tradenexus.stack stop")
 
-    def _greet_user(self, text: str) -> None:
-        try:
-            made = json.loads(text[text.index("{") :])
-        except ValueError:
-            self.say(text.strip())
-            return
-        self.say(f"Sign in once as {made.get('user', 'the first user')}: {made.get('loginUrl', '')}")
+    def _greet_user(self, made: dict[str, str]) -> None:
+        # Kept for the command line on this machine; the next start makes a new one and revokes this.
+        write_private(self.home.api_key_file, made["key"] + "\n")
+        self.say(f"Sign in once as {made['user']}: {self.url}{made['loginPath']}")
+        self.say(f"API key: {self.home.api_key_file}   logs: {self.home.logs}")
 
     def _listen_for_signals(self) -> socket.socket:
         reader, writer = socket.socketpair()

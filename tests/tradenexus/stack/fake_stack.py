@@ -32,7 +32,9 @@ time.sleep(600)
 def toy_plan(home: Home, mode: str) -> Plan:
     python = sys.executable
     pids = str(home.run / "worker.pids")
-    steps = [Step("greeting", [python, "-c", 'print(\'{"user": "toy", "loginUrl": "http://toy/once"}\')'], True)]
+    steps = [
+        Step("greeting", [python, "-c", 'print(\'{"user": "toy", "key": "nx_toy", "loginPath": "/once"}\')'], True)
+    ]
     if mode == "badstep":
         steps.append(Step("broken", [python, "-c", "raise SystemExit('no such table')"]))
     return Plan({"PATH": "/usr/bin:/bin"}, steps, {"worker": [python, "-c", WORKER, pids, mode]}, [python, "-c", WEB])

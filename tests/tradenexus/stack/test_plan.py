@@ -30,6 +30,12 @@ def test_no_secret_stands_in_the_environment_itself(home):
         assert path.read_text().strip() not in env.values()
 
 
+def test_only_the_sandbox_knows_the_token_it_accepts(home):
+    built = plan.embedded(home, plan.environment(home, 4321, 8000, {}), 4321)
+    token = home.agent_token_file.read_text().strip()
+    assert [name for name, env in built.only_for.items() if token in env.values()] == ["lona"]
+
+
 def test_given_secret_key_is_not_overruled_by_the_file(home):
     assert "NEXUS_SECRET_KEY_FILE" not in plan.environment(home, 0, 8000, {"NEXUS_SECRET_KEY": "x" * 50})
 

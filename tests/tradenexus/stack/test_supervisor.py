@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -84,7 +85,10 @@ def test_stack_comes_up_says_where_and_stops_whole_on_sigterm(toy):
     printed, _ = stack.process.communicate(timeout=30)
     assert stack.process.returncode == 0
     assert f"Trade Nexus is up at {state['url']}/" in printed
-    assert "Sign in once as toy: http://toy/once" in printed
+    assert f"Sign in once as toy: {state['url']}/once" in printed
+    assert stack.home.api_key_file.read_text() == "nx_toy\n"
+    assert stat.S_IMODE(stack.home.api_key_file.stat().st_mode) == 0o600
+    assert "nx_toy" not in printed
     assert gone(everyone)
     assert stack.home.read_state() == {}
     assert not stack.home.is_locked()
