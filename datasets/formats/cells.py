@@ -1,0 +1,157 @@
+"""Converts columns of any source type to canonical ones, cell by cell: what cannot be converted is marked, not raised.
+
+Every function returns (array, bad): `bad` is a boolean array of the cells that hold something wrong, or None when all
+are right. An empty cell is not wrong here; whether it may be empty is the mapper's affair.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datasets.formats.errors import ColumnTypeUnsupported
+from datasets.market.kinds import BUY, SELL
+from datasets.market.schemas import SYMBOL_TYPE
+
+Converted = tuple[pa.Array, np.ndarray | None]
+
+# Spellings of "nothing here" in a column of numbers; NaN is a number and stays one.
+NOTHING = ("", "null", "none", "na", "n/a", "-", "--", "\\n", "#n/a", ".")
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?([nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)$"
+_BUYS = ("buy", "b", "bid", "bought", "1", "+1", "long", "buyer")
+_SELLS = ("sell", "s", "ask", "a", "sold", "-1", "short", "seller", "offer")
+_TRUE, _FALSE = ("true", "t", "1", "yes", "y"), ("false", "f", "0", "no", "n")
+
+
+def numbers(array: pa.Array, decimal: str = ".") -> Converted:
+    """Convert to float64. Text may have blanks around it; `decimal` is `.` or `,`."""
+    array = plain(array)
+    kind = array.type
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+        return array.cast(pa.float64(), safe=False), None
+    if pa.types.is_null(kind):
+        return array.cast(pa.float64()), None
+    if not is_text(kind):
+        return pa.nulls(len(array), pa.float64()), present(array)
+    text = _blanked(array)
+    if decimal == ",":
+        text = pc.replace_substring(text, ",", ".")
+    fits = pc.match_substring_regex(text, _NUMBER)
+    bad = _flags(pc.invert(fits))
+    # Arrow reads "nan" and "inf" in any case, but not with a plus before them.
+    return cast_or_null(pc.utf8_ltrim(pc.if_else(fits, text, None), "+"), pa.float64())[0], _any(bad)
+
+
+def integers(array: pa.Array) -> Converted:
+    """Convert to int64; a float with a fraction, or an integer beyond 64 bits, is wrong."""
+    array = plain(array)
+    kind = array.type
+    if pa.types.is_null(kind) or kind == pa.int64():
+        return array.cast(pa.int64()), None
+    if pa.types.is_floating(kind):
+        array = pc.if_else(pc.is_nan(array), None, array)
+    return cast_or_null(_blanked(array) if is_text(kind) else array, pa.int64())
+
+
+def texts(array: pa.Array) -> Converted:
+    """Convert to string: `1E5`, `0001`, `TRUE` and `NA` stay as they are; blanks around are taken off."""
+    array = plain(array)
+    if pa.types.is_boolean(array.type):
+        return pa.array([None if value is None else str(value) for value in array.to_pylist()], pa.string()), None
+    text = pc.utf8_trim_whitespace(array.cast(pa.string()))
+    return text, _any(_flags(unclean(text)))
+
+
+def symbols(array: pa.Array) -> Converted:
+    """Convert to a dictionary of names, each kept as it is written; empty ones become null."""
+    if not pa.types.is_dictionary(array.type):
+        array = texts(array)[0].dictionary_encode()
+    names = pc.utf8_trim_whitespace(array.dictionary.cast(pa.string()))
+    wrong = _flags(unclean(names))
+    empty = _flags(pc.equal(names, ""))
+    indices = array.indices
+    if empty.any():
+        indices = pc.if_else(pc.is_in(indices, pa.array(np.flatnonzero(empty)).cast(indices.type)), None, indices)
+    bad = wrong[np.asarray(indices.fill_null(0))] & _flags(indices.is_valid()) if wrong.any() else None
+    return pa.DictionaryArray.from_arrays(indices.cast(pa.int32()), names).cast(SYMBOL_TYPE), bad
+
+
+def sides(array: pa.Array, inverted: bool = False) -> Converted:
+    """Convert words such as buy, sell, bid, ask, 1, -1 to int8 1 and -1; `inverted` when they name the maker."""
+    words = _words(array)
+    buy, sell = (SELL, BUY) if inverted else (BUY, SELL)
+    return _chosen(words, {**dict.fromkeys(_BUYS, buy), **dict.fromkeys(_SELLS, sell)})
+
+
+def sides_of_maker(array: pa.Array) -> Converted:
+    """Convert "the buyer was the maker" to the taker's side: true is a sell, false is a buy."""
+    array = plain(array)
+    if pa.types.is_boolean(array.type):
+        return pc.if_else(array, pa.scalar(SELL, pa.int8()), pa.scalar(BUY, pa.int8())), None
+    return _chosen(_words(array), {**dict.fromkeys(_TRUE, SELL), **dict.fromkeys(_FALSE, BUY)})
+
+
+def cast_or_null(array: pa.Array, kind: pa.DataType) -> Converted:
+    """Cast, and where a value refuses make it null and mark it; halves are tried until the bad cells stand alone."""
+    try:
+        return array.cast(kind), None
+    except pa.ArrowInvalid:
+        if len(array) == 1:
+            return pa.nulls(1, kind), np.array([True])
+    half = len(array) // 2
+    parts = [cast_or_null(part, kind) for part in (array.slice(0, half), array.slice(half))]
+    flags = [np.zeros(len(part), dtype=bool) if bad is None else bad for part, bad in parts]
+    return pa.concat_arrays([part for part, _ in parts]), np.concatenate(flags)
+
+
+def plain(array: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return one array without chunks, dictionaries or views."""
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if pa.types.is_nested(array.type):
+        raise ColumnTypeUnsupported(f"A column of type {array.type} cannot be mapped.", {"type": str(array.type)})
+    return array
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Tell whether the type holds text."""
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def present(array: pa.Array) -> np.ndarray:
+    """Return which cells hold something."""
+    return _flags(array.is_valid())
+
+
+def unclean(text: pa.Array) -> pa.Array:
+    """Return which texts hold a zero byte or the mark of bytes that were no text."""
+    return pc.or_(pc.match_substring(text, "\x00"), pc.match_substring(text, "\ufffd"))
+
+
+def _blanked(array: pa.Array) -> pa.Array:
+    text = pc.utf8_trim_whitespace(array.cast(pa.string()))
+    return pc.if_else(pc.is_in(pc.utf8_lower(text), pa.array(NOTHING)), None, text)
+
+
+def _words(array: pa.Array) -> pa.Array:
+    array = plain(array)
+    if pa.types.is_floating(array.type):
+        array = cast_or_null(array, pa.int64())[0]
+    return pc.utf8_lower(_blanked(array))
+
+
+def _chosen(words: pa.Array, meaning: dict[str, int]) -> Converted:
+    at = pc.index_in(words, pa.array(list(meaning)))
+    values = pc.take(pa.array(list(meaning.values()), pa.int8()), at)
+    return values, _any(_flags(pc.and_(words.is_valid(), at.is_null())))
+
+
+def _flags(array: pa.Array) -> np.ndarray:
+    return np.asarray(array.fill_null(False)).astype(bool, copy=False)
+
+
+def _any(bad: np.ndarray) -> np.ndarray | None:
+    return bad if bad.any() else None

@@ -1,0 +1,52 @@
+"""The one way to read a file: `open_batches` yields mapped rows in file order, whatever the format.
+
+Runs inside a capped child. Memory is bounded by the block, not by the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from datasets.formats import streams, texts
+from datasets.formats.batches import MappedBatch
+from datasets.formats.delimited import Delimited
+from datasets.formats.errors import FormatUnsupported
+from datasets.formats.mapper import Mapper, RawBatch
+
+BLOCK_BYTES = 2 << 20
+_PIECE_BYTES = 1 << 20
+
+
+def open_batches(
+    source: str | int | Path, plan: dict[str, Any], block_bytes: int = BLOCK_BYTES
+) -> Iterator[MappedBatch]:
+    """Yield the mapped batches of a path or descriptor as `plan` (see `mapping.plan_from`) says.
+
+    Bad records come as `rejects`; a file that is wrong as a whole raises a subclass of ProblemError.
+    """
+    mapper = Mapper(plan)
+    with streams.open_raw(source) as file:
+        for raw in _raw(file, plan, block_bytes):
+            yield mapper.map(raw)
+
+
+def _raw(file: IO[bytes], plan: dict[str, Any], block_bytes: int) -> Iterator[RawBatch]:
+    kind = plan["format"]
+    if kind == "csv":
+        stream = streams.Unpacked(file, min(_PIECE_BYTES, block_bytes))
+        for batch in Delimited(_text(stream, plan), plan, block_bytes):
+            batch.bytes_read = stream.bytes_read
+            yield batch
+        return
+    raise FormatUnsupported(f"No reader for {str(kind)[:40]!r}.", {"format": str(kind)[:40]})
+
+
+def _text(stream: streams.Unpacked, plan: dict[str, Any]) -> Iterator[bytes]:
+    first = True
+    for piece in texts.utf8(stream, plan.get("encoding")):
+        if first:
+            texts.refuse_html(piece)
+            first = False
+        yield piece

@@ -1,0 +1,97 @@
+"""The names a column may be mapped to: the canonical columns of each kind, `symbol`, and two that need turning round.
+
+`buyer_is_maker` becomes `side` (true is a sell by the taker); `trade_id` goes to `sequence` when ids are integers.
+Other names that people use for a target are understood too, see `ALIASES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from datasets.formats.errors import ColumnMissing
+from datasets.market.kinds import COLUMNS, KINDS, REQUIRED, SYMBOL, TRADES
+from tradenexus.errors import BadRequest
+
+TIME = "ts_event"
+MAKER = "buyer_is_maker"
+
+# `filled` is ours: a source does not say which bars were filled in.
+TARGETS: dict[str, tuple[str, ...]] = {
+    kind: (*(name for name in COLUMNS[kind] if name != "filled"), SYMBOL, *((MAKER,) if kind == TRADES else ()))
+    for kind in KINDS
+}
+
+ALIASES = {
+    "timestamp": TIME,
+    "time": TIME,
+    "datetime": TIME,
+    "date": TIME,
+    "ts": TIME,
+    "instrument": SYMBOL,
+    "ticker": SYMBOL,
+    "amount": "size",
+    "quantity": "size",
+    "qty": "size",
+    "id": "trade_id",
+    "bid_qty": "bid_size",
+    "ask_qty": "ask_size",
+    "bid_price": "bid",
+    "ask_price": "ask",
+    "isbuyermaker": MAKER,
+}
+
+
+class MappingInvalid(BadRequest):
+    """The column mapping names a target that this kind of data does not have; `details` lists those it has."""
+
+    code = "MAPPING_INVALID"
+
+
+def canonical(kind: str, mapping: Mapping[str, Any]) -> dict[str, str | int]:
+    """Return the mapping with canonical target names, targets mapped to nothing left out. MappingInvalid otherwise."""
+    if kind not in TARGETS:
+        raise MappingInvalid(f"{kind!r} is not a kind of data.", {"kind": kind, "kinds": list(KINDS)})
+    found: dict[str, str | int] = {}
+    for name, column in mapping.items():
+        target = name if name in TARGETS[kind] else ALIASES.get(name.lower(), name)
+        if target not in TARGETS[kind]:
+            raise MappingInvalid(
+                f"{kind} have no column {name[:60]!r}.", {"target": name[:60], "targets": TARGETS[kind]}
+            )
+        if isinstance(column, Mapping):
+            column = column.get("column")
+        if column is not None and column != "":
+            found[target] = column
+    return found
+
+
+def required(kind: str, mapping: Mapping[str, Any]) -> list[str]:
+    """Return the required targets that nothing is mapped to."""
+    return [name for name in REQUIRED[kind] if name not in mapping]
+
+
+def columns_of(plan: Mapping[str, Any]) -> dict[str, str | int]:
+    """Return the plan's mapping, checked; a symbol column is left out when the plan names one constant symbol."""
+    mapping = canonical(plan["kind"], plan["columnMapping"])
+    missing = required(plan["kind"], mapping)
+    if missing:
+        raise ColumnMissing(f"Nothing is mapped to {', '.join(missing)}.", {"targets": missing})
+    return mapping
+
+
+def index_of(column: str | int, names: list[str]) -> int:
+    """Return where `column` (name or 0-based number) stands among `names`. ColumnMissing when it does not."""
+    if isinstance(column, int):
+        if 0 <= column < len(names):
+            return column
+    elif column in names:
+        return names.index(column)
+    else:
+        # Headers differ in case and blanks between exports of the same tool.
+        folded = [name.strip().casefold() for name in names]
+        if column.strip().casefold() in folded:
+            return folded.index(column.strip().casefold())
+        if column.isdigit() and int(column) < len(names):
+            return int(column)
+    raise ColumnMissing(f"The file has no column {str(column)[:80]!r}.", {"column": str(column)[:80], "columns": names})
