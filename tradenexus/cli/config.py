@@ -67,15 +67,18 @@ def _home(variable: str, fallback: str) -> Path:
     return (Path(base) if base else Path.home() / fallback) / "nexus"
 
 
-def load(flags: dict[str, str | None]) -> Config:
-    """Resolve every setting; `flags` holds what stood on the command line (None = not given). Refuses unreadable files."""
+def load(flags: dict[str, str | None], *, new_profile: bool = False) -> Config:
+    """Resolve every setting; `flags` holds what stood on the command line (None = not given).
+
+    Refuses unreadable files, and a profile that does not exist unless `new_profile`.
+    """
     path = config_path()
     file = _read(path)
     project_path = _project_file()
     project = _read(project_path) if project_path else {}
     profile = _profile(flags.get("profile"), project, file)
     section = file.get("profiles", {}).get(profile.text, {})
-    if profile.origin != "default" and not section and profile.text != "default":
+    if not section and profile.text != "default" and not new_profile:
         known = ", ".join(sorted(file.get("profiles", {}))) or "none"
         raise Usage(f"there is no profile {profile.text!r}", why=f"known profiles: {known}", hint=f"see {path}")
     sources = (

@@ -7,7 +7,7 @@ exactly the digits the data has. Nothing here rounds a price.
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -79,7 +79,7 @@ def moment(text: str, local: bool = False) -> str:
     if zone in ("Z", "+00:00", "+0000") and not local:
         return f"{day} {clock}{fraction}Z"
     there = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone == 'Z' else zone}")
-    here = there.astimezone() if local else there.astimezone(timezone.utc)
+    here = there.astimezone() if local else there.astimezone(UTC)
     mark = here.strftime("%z")
     mark = f"{mark[:3]}:{mark[3:]}" if local else "Z"
     return f"{here:%Y-%m-%d %H:%M:%S}{fraction}{mark}"

@@ -18,10 +18,33 @@ from tradenexus.cli import output
 from tradenexus.cli.failures import Failure, Usage
 from tradenexus.cli.invocation import Invocation, Options, version
 
-COMMANDS = (
-    "auth key config completion doctor status search open api upload session sniff dataset validate transform quality publish "
-    "publication lona strategy backtest job lineage audit help"
-).split()
+COMMANDS = [
+    "auth",
+    "key",
+    "config",
+    "completion",
+    "doctor",
+    "status",
+    "search",
+    "open",
+    "api",
+    "upload",
+    "session",
+    "sniff",
+    "dataset",
+    "validate",
+    "transform",
+    "quality",
+    "publish",
+    "publication",
+    "lona",
+    "strategy",
+    "backtest",
+    "job",
+    "lineage",
+    "audit",
+    "help",
+]
 
 # Global options may stand anywhere, as in `nexus dataset list --json`; --profile is not here, because validate has its own.
 _FLAGS = {

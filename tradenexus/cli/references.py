@@ -127,3 +127,16 @@ def typed(text: str, prefix: str) -> str:
     if not match or ("://" not in text and match[0] != text):
         raise Usage(f"{text!r} is not a {prefix}_... id", hint="ids are shown by the list commands")
     return match[0]
+
+
+def strategy_id(client: Client, text: str) -> str:
+    """Return the id of a strategy given as id, page URL or exact name."""
+    match = re.search(r"str_[0-9a-f]{32}", text)
+    if match:
+        return match[0]
+    found = [item for item in client.pages("/v1/strategies", limit=2000) if item.get("name") == text]
+    if not found:
+        raise Missing(f"there is no strategy {text!r}", hint="nexus strategy list")
+    if len(found) > 1:
+        raise Usage(f"{len(found)} strategies are called {text!r}", why=", ".join(str(i["id"]) for i in found[:5]))
+    return str(found[0]["id"])

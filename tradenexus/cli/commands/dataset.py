@@ -7,13 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tradenexus.cli import invocation, preview, references
+from tradenexus.cli import invocation, params, preview, references
 from tradenexus.cli.output import Column
 
-app = typer.Typer(no_args_is_help=True)
+app = params.noun("Datasets and their versions.")
 
-Ref = Annotated[str, typer.Argument(metavar="REF", help="name, name@7, name@published, ds_..., or a page's URL.")]
-Limit = Annotated[int, typer.Option("--limit", "-L", min=1, help="At most this many.")]
 
 COLUMNS = (
     Column("NAME", "name|filename"),
@@ -63,11 +61,6 @@ VERSIONS = (
 )
 
 
-@app.callback()
-def noun() -> None:
-    """Datasets and their versions."""
-
-
 @app.command("list")
 def list_(
     ctx: typer.Context,
@@ -76,7 +69,7 @@ def list_(
     symbol: Annotated[str | None, typer.Option(help="Only with this symbol.")] = None,
     query: Annotated[str | None, typer.Option("--search", "-s", help="Words in name, symbol, id.")] = None,
     sort: Annotated[str | None, typer.Option(help="Order, as the API names it.")] = None,
-    limit: Limit = 50,
+    limit: params.Limit = 50,
 ) -> None:
     """List datasets, newest first. Example: nexus dataset list --state ready --json=id,name"""
     nx = invocation.of(ctx)
@@ -86,7 +79,7 @@ def list_(
 
 
 @app.command()
-def show(ctx: typer.Context, ref: Ref) -> None:
+def show(ctx: typer.Context, ref: params.Ref) -> None:
     """Show a dataset, or the version a REF pins."""
     nx = invocation.of(ctx)
     target = references.resolve(nx.client, ref)
@@ -104,7 +97,7 @@ def show(ctx: typer.Context, ref: Ref) -> None:
 
 
 @app.command()
-def versions(ctx: typer.Context, ref: Ref, limit: Limit = 200) -> None:
+def versions(ctx: typer.Context, ref: params.Ref, limit: params.Limit = 200) -> None:
     """List the versions of a dataset."""
     nx = invocation.of(ctx)
     target = references.resolve(nx.client, ref)
@@ -115,7 +108,7 @@ def versions(ctx: typer.Context, ref: Ref, limit: Limit = 200) -> None:
 @app.command()
 def head(
     ctx: typer.Context,
-    ref: Ref,
+    ref: params.Ref,
     rows: Annotated[int, typer.Option("-n", "--rows", min=1, help="How many rows.")] = 10,
     format_: Annotated[str, typer.Option("--format", help="auto, table, tsv, csv, json, jsonl, md.")] = "auto",
 ) -> None:
@@ -126,7 +119,7 @@ def head(
 
 
 @app.command()
-def coverage(ctx: typer.Context, ref: Ref) -> None:
+def coverage(ctx: typer.Context, ref: params.Ref) -> None:
     """Show which sessions a version covers, and what is missing."""
     nx = invocation.of(ctx)
     target = references.resolve(nx.client, ref)
@@ -144,7 +137,7 @@ def coverage(ctx: typer.Context, ref: Ref) -> None:
 
 
 @app.command()
-def archive(ctx: typer.Context, ref: Ref) -> None:
+def archive(ctx: typer.Context, ref: params.Ref) -> None:
     """Archive a dataset with all its versions. Asks first."""
     nx = invocation.of(ctx)
     target = references.resolve(nx.client, ref)
@@ -163,7 +156,7 @@ def archive(ctx: typer.Context, ref: Ref) -> None:
 @app.command()
 def download(
     ctx: typer.Context,
-    ref: Ref,
+    ref: params.Ref,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File, or folder to put it in.")] = None,
     symbols: Annotated[str | None, typer.Option(help="Only these symbols, with commas.")] = None,
     start: Annotated[str | None, typer.Option("--from", help="From this time (inclusive).")] = None,

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from tradenexus.cli import invocation, references
+from tradenexus.cli import invocation, params, references
 from tradenexus.cli.output import Column
 
-app = typer.Typer(no_args_is_help=True)
+app = params.noun("Upload sessions kept by the server.")
 
 COLUMNS = (
     Column("ID", "id|uploadId"),
@@ -22,13 +22,8 @@ COLUMNS = (
 )
 
 
-@app.callback()
-def noun() -> None:
-    """Upload sessions kept by the server."""
-
-
 @app.command("list")
-def list_(ctx: typer.Context, limit: Annotated[int, typer.Option("--limit", "-L", min=1)] = 50) -> None:
+def list_(ctx: typer.Context, limit: params.Limit = 50) -> None:
     """List open sessions and how much of each arrived."""
     nx = invocation.of(ctx)
     items = list(nx.client.pages("/v1/uploads", limit=limit))

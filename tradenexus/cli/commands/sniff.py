@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from tradenexus.cli import invocation, opening
+from tradenexus.cli import invocation, opening, params
 from tradenexus.cli.output import Column
 
-app = typer.Typer()
+app = params.verb()
 
 COLUMNS = (
     Column("COLUMN", "name"),
@@ -26,12 +26,10 @@ COLUMNS = (
 def sniff(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="File to look at.")],
-    mapping: Annotated[
-        list[str] | None, typer.Option("--map", metavar="TARGET=COLUMN", help="Say which column is what.")
-    ] = None,
-    tz: Annotated[str | None, typer.Option(help="Zone of naive times.")] = None,
-    ts_unit: Annotated[str | None, typer.Option(help="Unit of numeric times: s, ms, us, ns.")] = None,
-    kind: Annotated[str | None, typer.Option(help="trades, quotes or bars.")] = None,
+    mapping: params.Mapping = None,
+    tz: params.Zone = None,
+    ts_unit: params.Unit = None,
+    kind: params.Kind = None,
 ) -> None:
     """Show format, columns, proposed mapping and open questions of a file. Example: nexus sniff btc.csv.gz --tz UTC"""
     nx = invocation.of(ctx)

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from tradenexus.cli import invocation, opening, references, validating, waiting
+from tradenexus.cli import invocation, opening, params, references, validating, waiting
 from tradenexus.cli.failures import Failure, Partial, Usage
 from tradenexus.cli.figures import parse_size
 from tradenexus.cli.output import Column
 from tradenexus.cli.references import Target
 from tradenexus.cli.uploading import Parcel, Sender
 
-app = typer.Typer()
+app = params.verb()
 
 COLUMNS = (
     Column("FILE", "file", drop=3),
@@ -33,12 +33,10 @@ def upload(
     files: Annotated[list[Path], typer.Argument(help="Files to send.")],
     name: Annotated[str | None, typer.Option(help="Name of the new dataset.")] = None,
     dataset: Annotated[str | None, typer.Option(metavar="REF", help="Add as a new version of this dataset.")] = None,
-    mapping: Annotated[
-        list[str] | None, typer.Option("--map", metavar="TARGET=COLUMN", help="Say which column is what.")
-    ] = None,
-    tz: Annotated[str | None, typer.Option(help="Zone of naive times, as in Europe/Berlin.")] = None,
-    ts_unit: Annotated[str | None, typer.Option(help="Unit of numeric times: s, ms, us, ns.")] = None,
-    kind: Annotated[str | None, typer.Option(help="trades, quotes or bars.")] = None,
+    mapping: params.Mapping = None,
+    tz: params.Zone = None,
+    ts_unit: params.Unit = None,
+    kind: params.Kind = None,
     symbol: Annotated[str | None, typer.Option(help="The symbol, when no column holds it.")] = None,
     venue: Annotated[str | None, typer.Option(help="Where it trades.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look: sniff and show the plan.")] = False,
@@ -49,7 +47,7 @@ def upload(
         str | None, typer.Option(metavar="RATE", help="At most this many bytes a second, as in 20M.")
     ] = None,
     no_validate: Annotated[bool, typer.Option("--no-validate", help="Stop at `uploaded`.")] = False,
-    profile: Annotated[str | None, typer.Option(help="Quality profile: lenient, standard, strict.")] = None,
+    profile: params.QualityProfile = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until validation has ended.")] = False,
 ) -> None:
     """Send files; running the same command again goes on where it stopped.

@@ -6,23 +6,21 @@ from typing import Annotated
 
 import typer
 
-from tradenexus.cli import invocation, opening, references, validating, waiting
+from tradenexus.cli import invocation, opening, params, references, validating, waiting
 from tradenexus.cli.commands.dataset import FACTS
 
-app = typer.Typer()
+app = params.verb()
 
 
 @app.command()
 def validate(
     ctx: typer.Context,
-    ref: Annotated[str, typer.Argument(metavar="REF", help="Dataset, optionally @version.")],
-    mapping: Annotated[
-        list[str] | None, typer.Option("--map", metavar="TARGET=COLUMN", help="Say which column is what.")
-    ] = None,
-    tz: Annotated[str | None, typer.Option(help="Zone of naive times.")] = None,
-    ts_unit: Annotated[str | None, typer.Option(help="Unit of numeric times: s, ms, us, ns.")] = None,
-    kind: Annotated[str | None, typer.Option(help="trades, quotes or bars.")] = None,
-    profile: Annotated[str | None, typer.Option(help="Quality profile: lenient, standard, strict.")] = None,
+    ref: params.Ref,
+    mapping: params.Mapping = None,
+    tz: params.Zone = None,
+    ts_unit: params.Unit = None,
+    kind: params.Kind = None,
+    profile: params.QualityProfile = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the verdict (exit 7 when RED).")] = False,
 ) -> None:
     """Validate a version. Example: nexus validate btc --profile strict --wait"""

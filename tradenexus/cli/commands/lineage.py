@@ -1,0 +1,72 @@
+"""`nexus lineage`: from the first byte to the report."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from tradenexus.cli import invocation, params, references
+from tradenexus.cli.figures import cell
+from tradenexus.cli.output import Column
+
+app = params.verb()
+EDGES = (
+    Column("FROM", "from"),
+    Column("OPERATION", "operation"),
+    Column("TO", "to"),
+    Column("PARAMETERS", "params", drop=1),
+)
+
+
+@app.command()
+def lineage(
+    ctx: typer.Context, ref: Annotated[str, typer.Argument(metavar="REF", help="Dataset REF or bt_... id.")]
+) -> None:
+    """Show what something was made from and what was made of it, with digests."""
+    nx = invocation.of(ctx)
+    if ref.startswith("bt_"):
+        page = ("backtests", references.typed(ref, "bt"))
+        body = nx.client.get(f"/v1/backtests/{page[1]}/lineage")
+    else:
+        target = references.resolve(nx.client, ref)
+        page = ("datasets", target.dataset_id)
+        body = nx.client.get(f"{target.path}/lineage", {"version": target.version})
+    graph = body.get("lineage", body)
+    if nx.out.structured:
+        nx.out.document({"nodes": graph["nodes"], "edges": graph["edges"]})
+    elif nx.out.mode == "tsv":
+        nx.out.rows(graph["edges"], EDGES)
+    else:
+        for line in tree(graph["nodes"], graph["edges"]):
+            nx.out.line(line)
+    nx.out.note(f"Web: {nx.web(*page)}")
+
+
+def tree(nodes: list[dict[str, Any]], edges: list[dict[str, Any]]) -> list[str]:
+    """Return the graph as indented lines, origins first; a node with several parents is written once and then named."""
+    by_id = {node["id"]: node for node in nodes}
+    children: dict[str, list[dict[str, Any]]] = {}
+    for edge in edges:
+        children.setdefault(edge["from"], []).append(edge)
+    origins = [node["id"] for node in nodes if node["id"] not in {edge["to"] for edge in edges}]
+    lines: list[str] = []
+    seen: set[str] = set()
+    stack = [(node_id, 0, "") for node_id in reversed(origins or list(by_id)[:1])]
+    while stack:
+        node_id, depth, how = stack.pop()
+        again = node_id in seen
+        lines.append(
+            "  " * depth + (f"{how} -> " if how else "") + _name(by_id.get(node_id, {"id": node_id}), short=again)
+        )
+        if not again:
+            seen.add(node_id)
+            stack += [(e["to"], depth + 1, str(e.get("operation") or "")) for e in reversed(children.get(node_id, []))]
+    return lines
+
+
+def _name(node: dict[str, Any], *, short: bool) -> str:
+    parts = [str(node.get("kind") or ""), str(node.get("label") or ""), str(node["id"])]
+    if node.get("digest") and not short:
+        parts.append(f"sha256 {node['digest']}")
+    return cell("  ".join(part for part in parts if part) + ("  (see above)" if short else ""), human=True)

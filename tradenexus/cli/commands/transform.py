@@ -1,0 +1,52 @@
+"""`nexus transform`: derived versions; candles from trades, quotes or finer bars."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tradenexus.cli import invocation, params, references, waiting
+from tradenexus.cli.commands.dataset import FACTS
+from tradenexus.cli.output import Column
+
+app = params.noun("Derived versions of a dataset.")
+
+STARTED = (Column("job", "job.id"), Column("state", "job.state", state=True), Column("version id", "outputVersionId"))
+
+
+@app.callback()
+def noun() -> None:
+    """Keep the noun a group, whatever number of verbs it has."""
+
+
+@app.command()
+def candles(
+    ctx: typer.Context,
+    ref: params.Ref,
+    frequency: Annotated[str, typer.Option("--frequency", "-f", help="1m 5m 15m 30m 1h 4h 1d 1w 1M, any n{s,m,h,d}.")],
+    price: Annotated[str | None, typer.Option(help="trade, bid, ask or mid.")] = None,
+    empty_bars: Annotated[str | None, typer.Option(help="omit (default) or fill.")] = None,
+    session: Annotated[str | None, typer.Option(help="Calendar that daily bars follow, as in XNYS.")] = None,
+    wait: params.Wait = False,
+) -> None:
+    """Make bars as a new version; the parent stays as it is. Example: nexus transform candles btc --frequency 1m --wait"""
+    nx = invocation.of(ctx)
+    target = references.resolve(nx.client, ref)
+    given = {"frequency": frequency, "price": price, "emptyBars": empty_bars, "session": session}
+    body = {key: value for key, value in (given | {"version": target.version}).items() if value is not None}
+    answer = nx.client.post(f"{target.path}/transform/candles", body, patience_s=waiting.PATIENCE_S)
+    if not wait:
+        waiting.announce(nx, answer["job"])
+        nx.out.facts(answer, STARTED)
+        return
+    waiting.finish(nx, answer["job"], what="transform")
+    version = _output(nx, target, answer["outputVersionId"])
+    nx.out.facts(version, FACTS, f"Web: {nx.web('datasets', target.dataset_id)}")
+
+
+def _output(nx: invocation.Invocation, target: references.Target, version_id: str) -> dict:
+    for item in nx.client.pages(f"{target.path}/versions"):
+        if version_id in (item.get("id"), item.get("versionId")):
+            return item
+    return nx.client.get(target.path)["dataset"]

@@ -1,0 +1,30 @@
+"""Arguments and options that several commands share, written once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Ref = Annotated[str, typer.Argument(metavar="REF", help="name, name@7, name@published, ds_..., or a page's URL.")]
+Limit = Annotated[int, typer.Option("--limit", "-L", min=1, help="At most this many.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until it has ended.")]
+Mapping = Annotated[
+    list[str] | None, typer.Option("--map", metavar="TARGET=COLUMN", help="Say which column is what; may be repeated.")
+]
+Zone = Annotated[str | None, typer.Option("--tz", help="Zone of naive times, as in Europe/Berlin.")]
+Unit = Annotated[str | None, typer.Option("--ts-unit", help="Unit of numeric times: s, ms, us, ns.")]
+Kind = Annotated[str | None, typer.Option("--kind", help="trades, quotes or bars.")]
+QualityProfile = Annotated[str | None, typer.Option("--profile", help="Quality profile: lenient, standard, strict.")]
+
+
+def noun(text: str) -> typer.Typer:
+    """Return the application of a noun: a group of verbs, help when none is given."""
+    return typer.Typer(
+        help=text, no_args_is_help=True, add_completion=False, context_settings={"help_option_names": ["--help", "-h"]}
+    )
+
+
+def verb() -> typer.Typer:
+    """Return the application of a command that stands alone."""
+    return typer.Typer(add_completion=False, context_settings={"help_option_names": ["--help", "-h"]})
