@@ -1,7 +1,8 @@
 """The only file that speaks HTTP: one connection to the platform's /v1 with the token of the profile in force.
 
-Reads, and POSTs that carry an Idempotency-Key (all of ours do), are tried again when the line is cut or the server says "later";
-refusals become Failures with their exit code. Floats of JSON are read as Decimal, so that what is printed is what was sent.
+Reads, and POSTs that carry an Idempotency-Key (all of ours do), are tried again when the line is cut or the server
+says "later"; refusals become Failures with their exit code. Floats of JSON are read as Decimal, so that what is
+printed is what was sent.
 """
 
 from __future__ import annotations
@@ -220,7 +221,7 @@ class Client:
             raise Cut(f"{type(error).__name__}: {error}") from error
 
     def inside(self, path: str) -> str:
-        """Return a path or absolute URL as a URL of this server; any other origin is refused, so the token stays home."""
+        """Return a path or URL of this server; any other origin is refused, so the token stays home."""
         if "://" not in path:
             return path
         ours, theirs = urlsplit(self.url), urlsplit(path)
@@ -232,10 +233,8 @@ class Client:
         self.server_version = response.headers.get("x-nexus-version", self.server_version)
         if self.trace:
             took_ms = (time.monotonic() - started) * 1000
-            request = response.headers.get("x-request-id", "-")
-            self.say(
-                f"{method} {response.url.raw_path.decode()} -> {response.status_code} in {took_ms:.0f} ms, request {request}"
-            )
+            request, path = response.headers.get("x-request-id", "-"), response.url.raw_path.decode()
+            self.say(f"{method} {path} -> {response.status_code}, {took_ms:.0f} ms, request {request}")
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,8 +1,8 @@
 """Settings of the command line: where each value comes from, in this order.
 
 flag > environment (NEXUS_URL, NEXUS_TZ ...) > project file `.nexus.toml` (this folder or one above) > profile in
-`~/.config/nexus/config.toml` > default. A profile is a named server; the one used is chosen by --profile, NEXUS_PROFILE, the
-project file, `default_profile`, or is called `default`. Tokens are not settings: see credentials.
+`~/.config/nexus/config.toml` > default. A profile is a named server; the one used is chosen by --profile,
+NEXUS_PROFILE, the project file, `default_profile`, or is called `default`. Tokens are not settings: see credentials.
 """
 
 from __future__ import annotations

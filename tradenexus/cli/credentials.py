@@ -1,7 +1,7 @@
-"""Tokens: kept per profile together with the server they were issued for, in the system's keyring or a file of mode 0600.
+"""Tokens: kept per profile with the server they were issued for, in the system's keyring or a file of mode 0600.
 
-A token is sent only to the origin (scheme, host, port) it belongs to: a project file or a typing mistake that names another
-server gets none. NEXUS_TOKEN overrides the store, except for a server that only a project file names.
+A token is sent only to the origin (scheme, host, port) it belongs to: a project file or a typing mistake that names
+another server gets none. NEXUS_TOKEN overrides the store, except for a server that only a project file names.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Fetching a file: into `NAME.part` with ranged resume, SHA-256 verified, then renamed. A broken line is taken up again.
+"""Fetching a file: into `NAME.part` with ranged resume, SHA-256 verified, then renamed.
 
-A name that the server proposes is only ever used as a plain file name in the chosen folder; an existing file is not replaced
-without --yes.
+A name that the server proposes is only ever used as a plain file name in the chosen folder; an existing file is not
+replaced without --yes.
 """
 
 from __future__ import annotations

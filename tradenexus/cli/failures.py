@@ -1,7 +1,7 @@
 """How a command ends other than well: one exception per exit code, and the table of the codes.
 
-A Failure carries what `nexus` prints in three lines (what, why, next command) or, with --json, as the API's error envelope.
-`from_answer` turns an HTTP refusal of the platform into the Failure with the right exit code.
+A Failure carries what `nexus` prints in three lines (what, why, next command) or, with --json, as the API's error
+envelope. `from_answer` turns an HTTP refusal of the platform into the Failure with the right exit code.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How `nexus` writes numbers, sizes, rates, spans and times: the same words as the web pages.
 
-Sizes are decimal (1 GB = 10^9 bytes), percents are floored (100 % only when complete), times are UTC with their zone and with
-exactly the digits the data has. Nothing here rounds a price.
+Sizes are decimal (1 GB = 10^9 bytes), percents are floored (100 % only when complete), times are UTC with their zone
+and with exactly the digits the data has. Nothing here rounds a price.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def parse_size(text: str) -> int:
 
 
 def moment(text: str, local: bool = False) -> str:
-    """Write an ISO time as `2026-11-20 14:03:11Z`, or in the machine's zone with its offset; other text is returned as it is."""
+    """Write an ISO time as `2026-11-20 14:03:11Z`, or in the machine's zone; other text is returned as it is."""
     match = _TIME.match(text)
     if not match:
         return text
@@ -114,7 +114,7 @@ def cell(value: Any, *, human: bool, local: bool = False) -> str:
 
 
 def visible(text: str) -> str:
-    r"""Write control characters as \xNN, \t, \n, so that data cannot move the cursor, colour the terminal or break a TSV line."""
+    r"""Write control characters as \xNN, \t, \n, so that data cannot steer the terminal or break a TSV line."""
     return _CONTROL.sub(_spell, text)
 
 

@@ -71,12 +71,13 @@ class Invocation:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self.new_profile = False  # whether the command may name a profile that does not exist yet
         self.began = time.monotonic()
 
     @cached_property
     def config(self) -> configuration.Config:
         """The settings in force."""
-        return configuration.load(self.options.flags)
+        return configuration.load(self.options.flags, new_profile=self.new_profile)
 
     @cached_property
     def out(self) -> Output:

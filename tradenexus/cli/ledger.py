@@ -1,7 +1,7 @@
 """What this machine was sending: one SQLite row per file and destination in $XDG_STATE_HOME/nexus/transfers.db.
 
-The row is how running the same command again finds the open upload; the server stays the truth about how much arrived. A lock
-file per row keeps two runs from sending one file at once; the system drops it when a process dies.
+The row is how running the same command again finds the open upload; the server stays the truth about how much
+arrived. A lock file per row keeps two runs from sending one file at once; the system drops it when a process dies.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FIELDS = ("generation", "upload_id", "upload_url", "dataset_id", "version_id", 
 
 @dataclass
 class Entry:
-    """One transfer: `state` is open, sent (all bytes there) or done; `generation` counts fresh starts of the same file."""
+    """One transfer: `state` is open, sent (all bytes there) or done; `generation` counts fresh starts of a file."""
 
     identity: str
     path: str

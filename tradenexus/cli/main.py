@@ -1,6 +1,7 @@
-"""The root of `nexus`: global options (anywhere on the line), lazily loaded nouns, and the border where failures become exit codes.
+"""The root of `nexus`: global options, lazily loaded nouns, and the border where failures become exit codes.
 
-Each noun is one module of `commands`, imported only when it is used, so that a command starts in a fraction of a second.
+Each noun is one module of `commands`, imported only when it is used, so that a command starts in a fraction of a
+second.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any
 
@@ -46,7 +48,7 @@ COMMANDS = [
     "help",
 ]
 
-# Global options may stand anywhere, as in `nexus dataset list --json`; --profile is not here, because validate has its own.
+# Global options may stand anywhere, as in `nexus dataset list --json`; not --profile, because validate has its own.
 _FLAGS = {
     "--jsonl",
     "--quiet",
@@ -116,12 +118,21 @@ class Root(TyperGroup):
         """Parse with global options hoisted to the front."""
         return super().parse_args(ctx, hoist(args))
 
-    def main(self, args: Any = None, prog_name: str | None = None, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Run, and end the process with the exit code of what happened."""
         words = list(sys.argv[1:] if args is None else args)
-        extra["standalone_mode"] = False
-        ended = _bordered(lambda: super(Root, self).main(words, prog_name or "nexus", **extra), words)
-        sys.exit(ended)
+        go = super().main
+        sys.exit(
+            _bordered(lambda: go(words, prog_name or "nexus", complete_var, False, windows_expand_args, **extra), words)
+        )
 
 
 def _bordered(call: Any, words: list[str]) -> int:

@@ -69,8 +69,15 @@ def ask_server(nx: Invocation, path: Path, answers: dict[str, Any]) -> dict[str,
     return nx.client.post("/v1/datasets/uploads:sniff", body | answers)["sniff"]
 
 
-def answers_of(*, mapping: list[str] | None = None, tz: str | None = None, ts_unit: str | None = None, kind: str | None = None,
-               symbol: str | None = None, venue: str | None = None) -> dict[str, Any]:  # fmt: skip
+def answers_of(
+    *,
+    mapping: list[str] | None = None,
+    tz: str | None = None,
+    ts_unit: str | None = None,
+    kind: str | None = None,
+    symbol: str | None = None,
+    venue: str | None = None,
+) -> dict[str, Any]:
     """Return the mapping flags as fields of the API; `mapping` is `target=column` pairs."""
     columns: dict[str, str] = {}
     for pair in mapping or []:
@@ -92,7 +99,7 @@ def answers_of(*, mapping: list[str] | None = None, tz: str | None = None, ts_un
 
 
 def settle(nx: Invocation, path: Path, answers: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Sniff, ask what is open (on a terminal), and return (sniff, answers); Usage lists the flags when nobody can be asked."""
+    """Sniff, ask what is open (on a terminal), return (sniff, answers); Usage lists the flags when nobody is there."""
     sniff = ask_server(nx, path, answers)
     for _ in range(20):
         questions = sniff.get("questions") or []

@@ -1,7 +1,8 @@
 """What goes to stdout (data, and only data) and to stderr (footers, notes, progress, errors).
 
-On a terminal: tables that drop their least important columns until they fit. Elsewhere: tab-separated values, nothing cut, no
-colour. `--json[=fields]` and `--jsonl`: the API's own objects, decimals as strings. Control characters in data never reach a terminal.
+On a terminal: tables that drop their least important columns until they fit. Elsewhere: tab-separated values, nothing
+cut, no colour. `--json[=fields]` and `--jsonl`: the API's own objects, decimals as strings. Control characters in
+data never reach a terminal.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Column:
 
 
 def pick(item: Any, path: str) -> Any:
-    """Return the value at a dotted path (`timeRange.start`, `symbols.0`), None when a step is missing. `a|b` takes the first."""
+    """Return the value at a dotted path (`timeRange.start`, `symbols.0`) or None; `a|b` takes the first there is."""
     for choice in path.split("|"):
         found: Any = item
         for step in choice.split("."):
@@ -179,8 +180,15 @@ class Output:
         from rich.console import Console
 
         width = 10_000 if self.wide else terminal_width()
-        return Console(file=sys.stdout, no_color=not self.color, highlight=False, markup=False, emoji=False, width=width,
-                       color_system="auto" if self.color else None)  # fmt: skip
+        return Console(
+            file=sys.stdout,
+            no_color=not self.color,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            width=width,
+            color_system="auto" if self.color else None,
+        )
 
     def line(self, text: str) -> None:
         """Write one line of data to stdout."""

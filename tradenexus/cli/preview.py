@@ -1,4 +1,4 @@
-"""Rows of data on stdout in the format asked for: table, tsv, csv, json, jsonl, md. Values are printed exactly as served."""
+"""Rows of data on stdout as table, tsv, csv, json, jsonl or md. Values are printed exactly as served."""
 
 from __future__ import annotations
 

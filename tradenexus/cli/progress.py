@@ -1,7 +1,7 @@
-"""Progress on stderr: one line per active file (at most four, then the total), or one line per 30 s or 10 % without a terminal.
+"""Progress on stderr: a line per active file (at most four, then the total); without a terminal one per 30 s or 10 %.
 
-Rates are an exponentially weighted mean over 10 s; a time left is shown after 5 s and 2 %; a bar never goes backward and says
-100 % only when everything is done; 30 s without a byte is "stalled".
+Rates are an exponentially weighted mean over 10 s; a time left is shown after 5 s and 2 %; a bar never goes backward
+and says 100 % only when everything is done; 30 s without a byte is "stalled".
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Meter:
 
 
 class Board:
-    """The lines on stderr: `show` replaces them (terminal) or prints what is due (no terminal). Use as a context manager."""
+    """The lines on stderr: `show` replaces them (terminal) or prints what is due (no terminal); a context manager."""
 
     def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self.quiet = quiet

@@ -1,8 +1,8 @@
 """Sending one file: a tus 1.0 client that goes on where the server's HEAD says, however often the line is cut.
 
-A file is streamed in PATCHes of about 16 MiB and never held in memory; its SHA-256 is computed as it is read and sent at
-complete. A broken connection, 409 (wrong offset), 423 (an older writer lives) and 5xx are gone over again from HEAD; a proxy's
-413 halves the chunk. Pausing (Ctrl-C) keeps the session.
+A file is streamed in PATCHes of about 16 MiB and never held in memory; its SHA-256 is computed as it is read and sent
+at complete. A broken connection, 409 (wrong offset), 423 (an older writer lives) and 5xx are gone over again from
+HEAD; a proxy's 413 halves the chunk. Pausing (Ctrl-C) keeps the session.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Throttle:
 
 
 class Transfer:
-    """Sends one open file to one tus resource. `moved(offset)` is told about progress, `stop` ends it at the next block."""
+    """Sends one file to one tus resource. `moved(offset)` is told about progress, `stop` ends it at the next block."""
 
     def __init__(self, client: Client, path: Path, url: str, *, chunk: int = CHUNK, throttle: Throttle | None = None,
                  stop: threading.Event | None = None, moved: Callable[[int], None] | None = None,
@@ -80,7 +80,7 @@ class Transfer:
         self._hashed = 0
 
     def run(self) -> str:
-        """Send what is missing and return the file's SHA-256. Raises Gone, Interrupted, or the Failure that ended it."""
+        """Send what is missing, return the file's SHA-256; raises Gone, Interrupted, or the Failure that ended it."""
         with self.path.open("rb") as stream:
             before = os.fstat(stream.fileno())
             offset = -1

@@ -1,7 +1,7 @@
 """From a file on disk to an uploaded version: init (or join what an earlier run began), transfer, complete.
 
-Several files go side by side, each with its own line on stderr. Ctrl-C once pauses all and prints how to go on; the sessions are
-kept by the server. Running the same command again joins: the keys are derived from the file's identity.
+Several files go side by side, each with its own line on stderr. Ctrl-C once pauses all and prints how to go on; the
+sessions are kept by the server. Running the same command again joins: the keys are derived from the file's identity.
 """
 
 from __future__ import annotations

@@ -32,8 +32,12 @@ def login(
     ctx: typer.Context,
     with_token: Annotated[bool, typer.Option("--with-token", help="Read the token from stdin.")] = False,
 ) -> None:
-    """Check a token with the server and keep it. Example: nexus --url https://pi:8000 auth login --with-token < token.txt"""
+    """Check a token with the server and keep it.
+
+    Example: nexus --url https://pi:8000 auth login --with-token < token.txt
+    """
     nx = invocation.of(ctx)
+    nx.new_profile = True
     secret = _secret(nx, with_token)
     client = nx.connect(secret)
     me = client.get("/v1/me")

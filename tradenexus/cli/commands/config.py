@@ -29,9 +29,9 @@ def get(ctx: typer.Context, key: Key) -> None:
 def set_(ctx: typer.Context, key: Key, value: Annotated[str, typer.Argument(help="New value.")]) -> None:
     """Write one setting into the profile in force. Example: nexus --profile pi config set url http://pi:8000"""
     nx = invocation.of(ctx)
-    config = configuration.load(nx.options.flags, new_profile=True)
-    configuration.set_value(config, key, value)
-    nx.out.note(f"{config.path}: profile {config.profile.text}, {key} = {value}")
+    nx.new_profile = True
+    configuration.set_value(nx.config, key, value)
+    nx.out.note(f"{nx.config.path}: profile {nx.config.profile.text}, {key} = {value}")
 
 
 @app.command("list")

@@ -29,7 +29,10 @@ def publish(
     mode: Annotated[str | None, typer.Option(help="explicit (default) or just_in_time.")] = None,
     wait: params.Wait = False,
 ) -> None:
-    """Publish to Lona; the same slice is never sent twice. Example: nexus publish btc@2 --slice 2024-01-01:2024-07-01 --wait"""
+    """Publish to Lona; the same slice is never sent twice.
+
+    Example: nexus publish btc@2 --slice 2024-01-01:2024-07-01 --wait
+    """
     nx = invocation.of(ctx)
     body: dict[str, Any] = {"mode": mode, "slice": _part(slice_, symbols)}
     target = references.resolve(nx.client, ref)

@@ -57,6 +57,7 @@ def show(
         )
     rows = report.get("rows") or {}
     counted = ", ".join(f"{key} {rows[key]:,}" for key in ("read", "accepted", "rejected") if rows.get(key) is not None)
-    verdict = f"{report.get('grade') or report.get('status')}, score {report.get('score', 'none')}: {report.get('summary') or ''}"
+    verdict = f"{report.get('grade') or report.get('status')}, score {report.get('score', 'none')}"
+    verdict += f": {report['summary']}" if report.get("summary") else ""
     nx.out.note(f"{verdict} ({counted})" if counted else verdict)
     nx.out.note(f"Web: {nx.web('datasets', target.dataset_id, 'quality')}")

@@ -54,7 +54,8 @@ def sniff(
     nx.out.note(" · ".join(str(fact) for fact in facts if fact))
     if stamp.get("column") is not None:
         nx.out.note(
-            f"time: {stamp['column']}, unit {stamp.get('unit')}, zone {stamp.get('zone')}: {stamp.get('first')} to {stamp.get('last')}"
+            f"time: {stamp['column']}, unit {stamp.get('unit')}, zone {stamp.get('zone')}: "
+            f"{stamp.get('first')} to {stamp.get('last')}"
         )
     for problem in guess.get("problems") or []:
         nx.out.note(f"problem: {problem if isinstance(problem, str) else problem.get('message', problem)}")

@@ -30,7 +30,10 @@ def candles(
     session: Annotated[str | None, typer.Option(help="Calendar that daily bars follow, as in XNYS.")] = None,
     wait: params.Wait = False,
 ) -> None:
-    """Make bars as a new version; the parent stays as it is. Example: nexus transform candles btc --frequency 1m --wait"""
+    """Make bars as a new version; the parent stays as it is.
+
+    Example: nexus transform candles btc --frequency 1m --wait
+    """
     nx = invocation.of(ctx)
     target = references.resolve(nx.client, ref)
     given = {"frequency": frequency, "price": price, "emptyBars": empty_bars, "session": session}

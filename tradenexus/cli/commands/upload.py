@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from tradenexus.cli import invocation, opening, params, references, validating, waiting
-from tradenexus.cli.failures import Failure, Partial, Usage
+from tradenexus.cli.failures import Failure, Interrupted, Partial, Usage
 from tradenexus.cli.figures import parse_size
 from tradenexus.cli.output import Column
 from tradenexus.cli.references import Target
@@ -52,7 +53,7 @@ def upload(
 ) -> None:
     """Send files; running the same command again goes on where it stopped.
 
-    Examples: nexus upload btc.csv --wait | nexus upload *.parquet --name btc --parallel 4 | nexus upload --resume up_... btc.csv
+    Examples: nexus upload btc.csv --wait | nexus upload *.parquet --parallel 4 | nexus upload --resume up_... btc.csv
     """
     nx = invocation.of(ctx)
     paths = [opening.readable(path) for path in files]
@@ -124,26 +125,24 @@ def _plan(nx: Any, paths: list[Path], answers: dict[str, Any]) -> None:
 
 def _after(nx: Any, parcels: list[Parcel], validate: dict[str, Any] | None, wait: bool) -> None:
     """Wait for the finalise jobs, start the validations, and with --wait wait for these too."""
-    done = [parcel for parcel in parcels if parcel.result is not None]
-    for parcel in done:
-        _step(parcel, lambda: _finalise(nx, parcel.result, needed=validate is not None or wait))  # noqa: B023 - called at once
-    if validate is None:
-        return
-    for parcel in done:
-        _step(parcel, lambda: _validate(nx, parcel.result, validate))  # noqa: B023 - called at once
-    for parcel in done if wait else []:
-        _step(parcel, lambda: _validated(nx, parcel.result))  # noqa: B023 - called at once
+    _each(parcels, lambda result: _finalise(nx, result, needed=validate is not None or wait))
+    if validate is not None:
+        _each(parcels, lambda result: _validate(nx, result, validate))
+    if validate is not None and wait:
+        _each(parcels, lambda result: _validated(nx, result))
 
 
-def _step(parcel: Parcel, call: Any) -> None:
-    if parcel.failure is not None:
-        return
-    try:
-        call()
-    except Failure as failure:
-        if failure.exit_code == 130:
+def _each(parcels: list[Parcel], call: Callable[[dict[str, Any]], None]) -> None:
+    """Do one step for every parcel that is still well; a failure is kept with its parcel."""
+    for parcel in parcels:
+        if parcel.result is None or parcel.failure is not None:
+            continue
+        try:
+            call(parcel.result)
+        except Interrupted:
             raise
-        parcel.failure = failure
+        except Failure as failure:
+            parcel.failure = failure
 
 
 def _finalise(nx: Any, result: dict[str, Any], *, needed: bool) -> None:
