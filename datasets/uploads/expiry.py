@@ -12,6 +12,8 @@ from datasets.uploads import disk, sessions
 from tradenexus import db
 from tradenexus.actor import system
 
+SWEEP = "dataset.uploads.sweep"
+EVERY_S = 900.0
 _ORPHAN_AGE_S = 3_600
 _BATCH = 500
 

@@ -1,0 +1,244 @@
+"""/v1/datasets/uploads:init, …/uploads:complete, …/uploads:sniff, and the list of uploads. The bytes themselves go
+through uploads.protocol."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from datasets.api import shapes as show
+from datasets.api.actions import started
+from datasets.models import Dataset, UploadSession
+from datasets.models.upload import LIVE_STATES, UploadState
+from datasets.uploads import peek, sessions
+from datasets.uploads.wanted import KINDS, NewUpload
+from tradenexus.errors import BadRequest
+from tradenexus.jobs import api as jobs
+from tradenexus.rest import pagination, shapes
+from tradenexus.rest.idempotency import once
+from tradenexus.rest.views import TenantView, respond
+
+CHUNK = {"minBytes": 1, "maxBytes": 64 << 20}
+_SHA256 = r"^[0-9a-fA-F]{64}$"
+
+
+class Reading(serializers.Serializer):
+    """How the file is to be read, as far as the client knows."""
+
+    kind = serializers.ChoiceField(KINDS, required=False)
+    columnMapping = serializers.DictField(required=False)
+    symbol = serializers.CharField(required=False, max_length=128)
+    venue = serializers.CharField(required=False, max_length=64)
+    timezone = serializers.CharField(required=False, max_length=64)
+    timestampUnit = serializers.ChoiceField(("s", "ms", "us", "ns"), required=False)
+
+
+class InitRequest(Reading):
+    """A file announced."""
+
+    filename = serializers.CharField(max_length=255)
+    contentType = serializers.CharField(max_length=255)
+    sizeBytes = serializers.IntegerField(min_value=1, max_value=(1 << 63) - 1)
+    name = serializers.CharField(required=False, max_length=255)
+    datasetId = serializers.CharField(required=False, max_length=64)
+    sha256 = serializers.RegexField(_SHA256, required=False)
+
+
+class ChunkSerializer(serializers.Serializer):
+    """How many bytes one PATCH should carry."""
+
+    minBytes = serializers.IntegerField()
+    maxBytes = serializers.IntegerField()
+
+
+class InitAnswer(shapes.Answer):
+    """Where to send the bytes."""
+
+    datasetId = serializers.CharField()
+    versionId = serializers.CharField()
+    uploadId = serializers.CharField()
+    uploadUrl = serializers.CharField()
+    status = serializers.CharField()
+    expiresAt = serializers.DateTimeField()
+    chunk = ChunkSerializer()
+    duplicateOf = serializers.CharField(
+        required=False, help_text="a version with the SHA-256 given; sending the bytes again is not needed"
+    )
+
+
+class Init(TenantView):
+    """Announce a file."""
+
+    @extend_schema(operation_id="uploads_init", request=InitRequest, responses={202: InitAnswer})
+    @once
+    def post(self, request: Request) -> Response:
+        """Open a version and a tus resource to send its bytes to."""
+        said = self.parsed(InitRequest)
+        new = NewUpload(
+            filename=said["filename"],
+            content_type=said["contentType"],
+            length=said["sizeBytes"],
+            name=said.get("name", ""),
+            dataset=said.get("datasetId", ""),
+            kind=said.get("kind", ""),
+            sha256=said.get("sha256", ""),
+            column_mapping=said.get("columnMapping", {}),
+            symbol=said.get("symbol", ""),
+            venue=said.get("venue", ""),
+            timezone=said.get("timezone", ""),
+            timestamp_unit=said.get("timestampUnit", ""),
+        )
+        twin = sessions.identical(self.actor, new.sha256)
+        session = sessions.start(self.actor, new)
+        payload = {
+            "datasetId": session.dataset.ref,
+            "versionId": session.version.ref,
+            "uploadId": session.ref,
+            "uploadUrl": request.build_absolute_uri(f"/v1/uploads/{session.ref}"),
+            "status": session.version.status,
+            "expiresAt": session.expires_at,
+            "chunk": CHUNK,
+        }
+        return respond(request, payload | ({"duplicateOf": twin.ref} if twin else {}), 202)
+
+
+class CompleteRequest(serializers.Serializer):
+    """That all bytes were sent."""
+
+    uploadToken = serializers.CharField(required=False, max_length=64, help_text="the uploadId; default the newest")
+    sha256 = serializers.RegexField(_SHA256, required=False)
+
+
+COMPLETED = shapes.answer_of(
+    "UploadCompleted",
+    dataset=show.DatasetSerializer(),
+    job=jobs.JobSerializer(),
+    versionId=serializers.CharField(),
+    version=serializers.IntegerField(),
+    duplicateOf=serializers.CharField(required=False, help_text="the version of the dataset that has the same bytes"),
+)
+
+
+class Complete(TenantView):
+    """Hand a received file over."""
+
+    @extend_schema(operation_id="uploads_complete", request=CompleteRequest, responses={202: COMPLETED})
+    @once
+    def post(self, request: Request, ref: str) -> Response:
+        """Verify the bytes and make them the version's content; repeating it returns the same job."""
+        said = self.parsed(CompleteRequest)
+        dataset = self.find(Dataset, ref)
+        token, sha256 = said.get("uploadToken", ""), said.get("sha256", "").lower()
+        session, job = sessions.complete(self.actor, dataset, token, sha256)
+        told: dict[str, Any] = {"versionId": session.version.ref, "version": session.version.number}
+        if session.duplicate_of:
+            told["duplicateOf"] = session.duplicate_of
+        return started(request, session.dataset, job, told)
+
+
+class SniffRequest(Reading):
+    """The first (and last) bytes of a file, at most 1 MiB each, and what is known of it."""
+
+    filename = serializers.CharField(max_length=255)
+    sizeBytes = serializers.IntegerField(min_value=1)
+    headBase64 = serializers.CharField(max_length=peek.MAX_BASE64)
+    tailBase64 = serializers.CharField(required=False, allow_null=True, max_length=peek.MAX_BASE64)
+
+
+class Sniff(TenantView):
+    """Guess what a file is."""
+
+    scopes = {"POST": "read"}
+
+    @extend_schema(
+        operation_id="uploads_sniff",
+        request=SniffRequest,
+        responses={200: shapes.answer_of("SniffAnswer", sniff=serializers.DictField())},
+    )
+    def post(self, request: Request) -> Response:
+        """Say what the first bytes look like: format, columns, kind, mapping, and the questions that are open."""
+        said = self.parsed(SniffRequest)
+        return respond(request, {"sniff": peek.sniff(said)})
+
+
+class UploadSerializer(serializers.Serializer):
+    """An upload as it stands."""
+
+    id = serializers.CharField()
+    datasetId = serializers.CharField()
+    versionId = serializers.CharField()
+    version = serializers.IntegerField()
+    filename = serializers.CharField()
+    contentType = serializers.CharField()
+    sizeBytes = serializers.IntegerField()
+    offset = serializers.IntegerField(help_text="bytes that are durable")
+    state = serializers.ChoiceField(UploadState.values)
+    sha256 = serializers.CharField(allow_null=True)
+    duplicateOf = serializers.CharField(allow_null=True)
+    error = serializers.DictField(allow_null=True)
+    jobId = serializers.CharField(allow_null=True)
+    uploadUrl = serializers.CharField()
+    createdAt = serializers.DateTimeField()
+    updatedAt = serializers.DateTimeField()
+    expiresAt = serializers.DateTimeField()
+
+
+def render(session: UploadSession) -> dict[str, Any]:
+    """Return an upload as the API shows it."""
+    return {
+        "id": session.ref,
+        "datasetId": session.dataset.ref,
+        "versionId": session.version.ref,
+        "version": session.version.number,
+        "filename": session.filename,
+        "contentType": session.content_type,
+        "sizeBytes": session.length,
+        "offset": session.offset,
+        "state": session.state,
+        "sha256": session.sha256 or session.declared_sha256 or None,
+        "duplicateOf": session.duplicate_of or None,
+        "error": session.error,
+        "jobId": session.job_ref or None,
+        "uploadUrl": f"/v1/uploads/{session.ref}",
+        "createdAt": session.created_at,
+        "updatedAt": session.updated_at,
+        "expiresAt": session.expires_at,
+    }
+
+
+class SessionList(TenantView):
+    """The workspace's uploads."""
+
+    @extend_schema(
+        operation_id="uploads_list",
+        parameters=[OpenApiParameter("state", str, enum=["live", *UploadState.values]), *shapes.PAGING],
+        responses={200: shapes.page_of(UploadSerializer)},
+    )
+    def get(self, request: Request) -> Response:
+        """List uploads, newest first; `state=live` are those not at an end."""
+        rows = UploadSession.of(self.actor.tenant_id).select_related("dataset", "version")
+        state = request.query_params.get("state", "")
+        if state == "live":
+            rows = rows.filter(state__in=LIVE_STATES)
+        elif state:
+            if state not in UploadState.values:
+                raise BadRequest(
+                    "unknown state", {"fields": {"state": [f"one of live, {', '.join(UploadState.values)}"]}}
+                )
+            rows = rows.filter(state=state)
+        return pagination.page(request, rows, render)
+
+
+class SessionDetail(TenantView):
+    """One upload."""
+
+    @extend_schema(
+        operation_id="uploads_show", responses={200: shapes.answer_of("UploadAnswer", upload=UploadSerializer())}
+    )
+    def get(self, request: Request, ref: str) -> Response:
+        """Show an upload; its bytes are sent by tus to the same address."""
+        return respond(request, {"upload": render(self.find(UploadSession, ref))})

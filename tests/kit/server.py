@@ -1,0 +1,152 @@
+"""A real server process (uvicorn, its own home and SQLite file) for tests that talk to it over sockets.
+
+with Server(tmp_path) as server:
+    server.owner, server.stranger          # API keys of two workspaces
+    server.kill(); server.start()          # as often as wanted, on the same data
+    server.work()                          # run the queued jobs until none is due
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+_SEED = """
+import json, django; django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from tests.kit import people
+from tradenexus.tenancy.models import Tenant
+first, second = Tenant.objects.create(name="first"), Tenant.objects.create(name="second")
+made = {"owner": people.make("owner@example.org", first), "viewer": people.make("viewer@example.org", first, "viewer"),
+        "stranger": people.make("stranger@example.org", second)}
+print(json.dumps({name: person.key for name, person in made.items()}))
+"""
+_WORK = """
+import django; django.setup()
+from django.utils.module_loading import autodiscover_modules
+autodiscover_modules("tasks")
+from tradenexus.jobs import runner
+print(runner.wake())
+"""
+
+
+class Server:
+    """The process, its address and the keys of its people."""
+
+    def __init__(self, folder: Path, **settings: str):
+        self.home = folder / "home"
+        self.home.mkdir(parents=True, exist_ok=True)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("NEXUS_", "DATABASE_"))}
+        self.environment = {
+            **kept,
+            "DJANGO_SETTINGS_MODULE": "tradenexus.settings",
+            "NEXUS_HOME": str(self.home),
+            "NEXUS_SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJ",
+            "PYTHONPATH": str(ROOT),
+            **settings,
+        }
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+        keys = json.loads(self.run(_SEED).splitlines()[-1])
+        self.owner, self.viewer, self.stranger = keys["owner"], keys["viewer"], keys["stranger"]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self._listener.close()
+
+    @property
+    def pid(self) -> int:
+        """The process id of the running server."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start the process on the same address and wait until it answers."""
+        descriptor = self._listener.fileno()
+        log = (self.home / "server.log").open("ab")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tradenexus.stack.web", "tradenexus.asgi:application", str(descriptor)],
+            env=self.environment,
+            cwd=ROOT,
+            pass_fds=[descriptor],
+            stdout=log,
+            stderr=log,
+        )
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.options(f"{self.url}/v1/uploads/", timeout=5).status_code == 204:
+                    return
+            if self._process.poll() is not None:
+                break
+            time.sleep(0.05)
+        raise RuntimeError(f"the server did not start: {(self.home / 'server.log').read_text()[-4000:]}")
+
+    def kill(self) -> None:
+        """End the process at once (SIGKILL)."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self, wait_s: float = 30) -> float:
+        """End the process politely (SIGTERM); return how many seconds it took."""
+        assert self._process is not None
+        began = time.monotonic()
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(wait_s)
+        return time.monotonic() - began
+
+    def run(self, code: str, **settings: str) -> str:
+        """Run Python code in the server's environment; return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**self.environment, **settings},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr[-4000:])
+        return done.stdout
+
+    def work(self) -> int:
+        """Run queued jobs until none is due; return how many."""
+        return int(self.run(_WORK).split()[-1])
+
+    def client(self, key: str | None = None, **headers: str) -> httpx.Client:
+        """Return an HTTP client with a key (default the owner's)."""
+        given = {"Authorization": f"Bearer {key or self.owner}", **headers}
+        return httpx.Client(base_url=self.url, headers=given, timeout=60)
+
+    def resident_bytes(self) -> int:
+        """Return the process's resident memory."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS"):
+                return int(line.split()[1]) * 1024
+        raise RuntimeError("no VmRSS")
+
+
+def log_of(server: Server) -> list[dict[str, Any]]:
+    """Return the server's log lines that are JSON."""
+    lines = (server.home / "server.log").read_text().splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
