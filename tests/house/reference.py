@@ -21,10 +21,9 @@ This page is built from the code (`python -m tests.house.reference`).
 | code | status | what happened and what to do |
 |---|---|---|
 """
-READERS = re.compile(
-    r"""(?:env\.(?:text|integer|number|flag|words|choice|database)|environ\.get|environ\.setdefault|getenv)\(\s*["']([A-Z][A-Z0-9_]+)["']"""
-)
-OURS = re.compile(r"NEXUS_|LONA_|DATABASE_URL|REDIS_URL|PORT$")
+# A call that reads the environment, a table of names, or an assignment from one: our names stand quoted nowhere else.
+READ = re.compile(r"""["'](NEXUS_[A-Z][A-Z0-9_]*[A-Z0-9]|LONA_[A-Z0-9_]+|DATABASE_URL|REDIS_URL|PORT)["']""")
+NOT_READ = re.compile(r"_FILE$")
 
 
 def import_everything() -> None:

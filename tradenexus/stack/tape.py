@@ -1,7 +1,7 @@
 """A *simulated* tape of trades: two million rows, four symbols, five days, the same bytes on every machine.
 
-Planted on purpose, so that a report can be checked against the truth: timestamp ties, a silence of 45 minutes in one
-symbol, one row twice, one price ten times too high. `python -m tradenexus.stack.tape CSV` writes the file and, beside
+Planted on purpose, so that a report can be checked against the truth: timestamp ties, a silence of 90 minutes in one
+symbol, one row twice, one price a quarter too high. `python -m tradenexus.stack.tape CSV` writes the file and, beside
 it, a JSON file with what is true about it. Prices and sizes are whole numbers of ticks until they are printed.
 """
 
@@ -25,7 +25,7 @@ FIRST_TICKS = (4_250_000, 226_000, 98_000, 57_000)  # hundredths
 MINUTE_US = 60_000_000
 FIRST_ID = 4_000_000_001
 SILENT, LOUD = 2, 0  # the symbol that goes silent, and the one its trades go to meanwhile
-SILENCE_US = (START_US + 2 * 86_400_000_000 + 43_200_000_000, 45 * MINUTE_US)
+SILENCE_US = (START_US + 2 * 86_400_000_000 + 43_200_000_000, 90 * MINUTE_US)
 OUTLIER_ROW = 1_234_567
 REPEATED_ROW = 777_777
 HEADER = b"timestamp,symbol,trade_id,price,size,side\n"
@@ -86,7 +86,7 @@ class Tape:
         size = self.random.integers(1, 20_000_000, count)
         buys = self.random.integers(0, 2, count).astype(bool)
         if first <= OUTLIER_ROW < first + count:
-            price[OUTLIER_ROW - first] *= 10
+            price[OUTLIER_ROW - first] += price[OUTLIER_ROW - first] // 4
         columns = [time_us, symbol, number, price, size, buys]
         if repeats:
             repeated = min(REPEATED_ROW - first, count - 1)

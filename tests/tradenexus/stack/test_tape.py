@@ -49,24 +49,24 @@ def test_one_row_stands_there_twice(small):
     assert len(set(ids)) == len(ids) - 1
 
 
-def test_one_price_is_ten_times_too_high(small):
+def test_one_price_is_a_quarter_too_high(small):
     _, rows, _ = small
     last: dict[str, float] = {}
     jumps = 0
     for row in rows:
         price = float(row["price"])
-        jumps += price / last.get(row["symbol"], price) > 5
+        jumps += price / last.get(row["symbol"], price) > 1.2
         last[row["symbol"]] = price
     assert jumps == 1
 
 
-def test_one_symbol_is_silent_for_45_minutes():
+def test_one_symbol_is_silent_for_90_minutes():
     silent = tape.Tape()
     silent.clock_us = tape.SILENCE_US[0] - tape.MINUTE_US
-    lines = silent.chunk(0, 20_000).decode().splitlines()
+    lines = silent.chunk(0, 40_000).decode().splitlines()
     times = [int(line.split(",")[0]) // 1000 for line in lines if tape.SYMBOLS[tape.SILENT].decode() in line]
     longest = max(later - earlier for earlier, later in itertools.pairwise(times))
-    assert 45 * tape.MINUTE_US <= longest < 46 * tape.MINUTE_US
+    assert 90 * tape.MINUTE_US <= longest < 91 * tape.MINUTE_US
 
 
 def test_cut_tape_is_not_believed(small):
