@@ -48,7 +48,8 @@ class Fault:
 def parse(given: Mapping[str, Any]) -> Fault:
     """Read a fault from a JSON object; raises FaultRefused."""
     unknown = set(given) - {"match", "kind", "times", "seconds", "failure"}
-    if unknown or not isinstance(given.get("match"), str) or " /" not in given["match"]:
+    texts = [given.get("match"), given.get("kind"), given.get("failure", "execution")]
+    if unknown or not all(isinstance(text, str) for text in texts) or " /" not in given["match"]:
         raise FaultRefused('a fault is {match: "METHOD /path", kind, times?, seconds?, failure?}')
     fault = Fault(**given)
     if fault.kind not in KINDS:

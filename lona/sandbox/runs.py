@@ -153,6 +153,8 @@ class Runs:
     async def _listen(self, report_id: str, lines: asyncio.StreamReader) -> dict[str, Any] | None:
         stats = None
         async for line in lines:
+            if not line.endswith(b"\n"):
+                return None  # the child died while it wrote
             if stats is not None:
                 return {"total_stats": stats, "result": line.decode().rstrip("\n")}
             said = json.loads(line)

@@ -171,7 +171,7 @@ def _metadata(request: Request, field: bytes | None) -> dict[str, Any]:
         raise answers.invalid(request, "metadata must be a JSON object")
     if given.get("data_type") != "ohlcv":
         raise answers.invalid(request, 'data_type must be "ohlcv"')
-    if given.get("frequency") not in tape.FREQUENCIES:
+    if not isinstance(given.get("frequency"), str) or given["frequency"] not in tape.FREQUENCIES:
         raise answers.invalid(request, f"frequency must be one of {', '.join(tape.FREQUENCIES)}")
     if given.get("timezone", "UTC") != "UTC":
         raise answers.invalid(request, 'timezone must be "UTC"')

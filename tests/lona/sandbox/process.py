@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,10 @@ class Agent:
         assert answer.status_code == 200, answer.text
         self.headers = {"X-API-Key": answer.json()["data"]["token"], "X-User-Id": agent_id}
 
-    def call(self, method: str, path: str, **more: Any) -> httpx.Response:
+    def call(self, method: str, path: str, extra: dict[str, str] | None = None, **more: Any) -> httpx.Response:
         """Send one request."""
-        return self.sandbox.client.request(method, f"/api/v1{path}", headers=self.headers, **more)
+        headers = {**self.headers, **(extra or {})}
+        return self.sandbox.client.request(method, f"/api/v1{path}", headers=headers, **more)
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         """Send a GET."""
@@ -106,9 +108,11 @@ class Agent:
 
     def post(self, path: str, json: Any) -> httpx.Response:
         """Send a POST with a JSON body."""
-        return self.call("POST", path, json=json)
+        # ASCII with escapes, so that a test may send what no UTF-8 text can hold.
+        headers = {"Content-Type": "application/json"}
+        return self.call("POST", path, content=dumps(json), extra=headers)
 
-    def upload(self, name: str, text: str | bytes, **metadata: object) -> httpx.Response:
+    def upload(self, name: object, text: str | bytes, **metadata: object) -> httpx.Response:
         """Send a symbol."""
         form = {"metadata": json.dumps({**metadata_of(name), **metadata})}
         return self.call("POST", "/symbols", files={"file": ("data.csv", text, "text/csv")}, data=form)
@@ -152,7 +156,7 @@ def wait_for(probe: Any, what: str, seconds: float = 30.0) -> Any:
     raise AssertionError(f"waited {seconds:g} s for {what}")
 
 
-def metadata_of(name: str) -> dict[str, Any]:
+def metadata_of(name: object) -> dict[str, Any]:
     """Return complete metadata of a daily symbol."""
     columns = ("timestamp", "open", "high", "low", "close", "volume")
     return {
