@@ -1,4 +1,4 @@
-"""`python -m tradenexus.stack up | status | stop`: the embedded stack on one machine, no other service needed."""
+"""`python -m tradenexus.stack up | status | stop | demo`: the embedded stack, no other service needed."""
 
 import argparse
 import os
@@ -29,6 +29,13 @@ def up(home: Home, arguments: argparse.Namespace) -> int:
         print(f"Refused: {error}. Stop it with: python -m tradenexus.stack stop", file=sys.stderr)
         return 3
     return guard.run(lambda: _supervise(home, arguments))
+
+
+def demo(home: Home, arguments: argparse.Namespace) -> int:
+    """Take one file all the way over the API and the command line; 0 only if every step was true."""
+    from tradenexus.stack import demo as telling  # numpy: not in the supervisor
+
+    return telling.run(home, arguments.once)
 
 
 def status(home: Home, arguments: argparse.Namespace) -> int:
@@ -73,8 +80,8 @@ def _supervise(home: Home, arguments: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tradenexus.stack", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="up | status | stop")
-    for name, do in (("up", up), ("status", status), ("stop", stop)):
+    commands = parser.add_subparsers(required=True, metavar="up | status | stop | demo")
+    for name, do in (("up", up), ("status", status), ("stop", stop), ("demo", demo)):
         command = commands.add_parser(name, help=do.__doc__)
         command.add_argument("--home", default=os.environ.get("NEXUS_HOME") or "./var")
         command.set_defaults(do=do)
@@ -83,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
                 "--port", type=int, default=int(os.environ.get("PORT") or 8000), help="0 = any free one"
             )
             command.add_argument("--once-ready", action="store_true", help="stop again as soon as it is ready")
+        if name == "demo":
+            command.add_argument("--once", action="store_true", help="stop after the story")
     return parser
 
 
