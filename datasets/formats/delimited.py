@@ -53,7 +53,7 @@ class Delimited:
                 block = self._begin(block)
             if block.data:
                 yield self._read(block)
-        if not self._names:
+        if not self._row:
             raise FileEmpty("The file holds no records.")
 
     def _begin(self, block: Block) -> Block:
