@@ -100,6 +100,11 @@ class Client:
             answer = self._json("POST", "/symbols", creates=True, files=files, data=form)
         return _required(answer, "id")
 
+    def symbols_page(self, skip: int, limit: int, is_global: bool = False) -> tuple[list[dict[str, Any]], bool]:
+        """Read one page of symbols and whether there are more."""
+        params = {"skip": skip, "limit": limit, **({"is_global": "true"} if is_global else {})}
+        return _items(self._get("/symbols", params), "/symbols")
+
     def symbols(self, is_global: bool = False) -> Iterator[dict[str, Any]]:
         """Yield every symbol of this agent, or every global one."""
         return self._pages("/symbols", {"is_global": "true"} if is_global else {})
@@ -156,16 +161,13 @@ class Client:
         seen: set[str] = set()
         skip = 0
         for _ in range(PAGES_LIMIT):
-            answer = _object(self._get(path, {**params, "skip": skip, "limit": PAGE}))
-            items = answer.get("items")
-            if not isinstance(items, list):
-                raise errors.LonaAnswerUnreadable("a list of the provider has no items", {"path": path})
+            items, more = _items(self._get(path, {**params, "skip": skip, "limit": PAGE}), path)
             for item in items:
-                if isinstance(item, dict) and str(item.get("id")) not in seen:
+                if str(item.get("id")) not in seen:
                     seen.add(str(item.get("id")))  # a row inserted meanwhile shifts the pages
                     yield item
             skip += len(items)
-            if not items or not answer.get("has_next"):
+            if not items or not more:
                 return
         raise errors.LonaAnswerUnreadable("a list of the provider does not end", {"path": path})
 
@@ -360,6 +362,13 @@ def _object(answer: Any, creates: bool = False) -> dict[str, Any]:
         kind = errors.LonaAnswerLost if creates else errors.LonaAnswerUnreadable
         raise kind("the provider's answer is not an object")
     return answer
+
+
+def _items(answer: Any, path: str) -> tuple[list[dict[str, Any]], bool]:
+    items = _object(answer).get("items")
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise errors.LonaAnswerUnreadable("a list of the provider has no items", {"path": path})
+    return items, bool(answer.get("has_next"))
 
 
 def _required(answer: Any, name: str) -> str:

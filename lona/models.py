@@ -54,6 +54,8 @@ class Publication(TenantOwned):
     error = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     published_at = models.DateTimeField(null=True, blank=True)
+    mapping = models.CharField(max_length=8, blank=True)  # ok, missing, drift: what the last reconcile found
+    reconciled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(TenantOwned.Meta):
         constraints = [

@@ -19,7 +19,13 @@ def _publish_ended(run: Run | Job, actor: Actor, error: ProblemError, outcome: s
     ending.release(run.job if isinstance(run, Run) else run, actor, error, outcome)
 
 
-@registry.handler("lona.publish", heavy=True, max_attempts=12, on_failure=_publish_ended)
+def _publish_again(job: Job, actor: Actor) -> None:
+    from lona.publish import ending
+
+    ending.reopen(job, actor)
+
+
+@registry.handler("lona.publish", heavy=True, max_attempts=12, on_failure=_publish_ended, on_retry=_publish_again)
 def publish(run: Run) -> dict[str, Any]:
     """Carry the publications of the job to the provider, one after another; the first failure is the job's."""
     from lona.publish import batch
@@ -33,10 +39,20 @@ def _backtest_ended(run: Run | Job, actor: Actor, error: ProblemError, outcome: 
     ending.release(run.job if isinstance(run, Run) else run, actor, error, outcome)
 
 
+def _backtest_again(job: Job, actor: Actor) -> None:
+    from lona.backtests import ending
+
+    ending.reopen(job, actor)
+
+
 # Not heavy: it mostly waits for the provider. One job holds its worker to the end, because what people watch and cancel
 # is then one job, and a restart goes on from the stored report id.
 @registry.handler(
-    "lona.backtest", max_attempts=8, on_failure=_backtest_ended, limit_s=settings.LONA_RUN_TIMEOUT_S + 1_800
+    "lona.backtest",
+    max_attempts=8,
+    on_failure=_backtest_ended,
+    on_retry=_backtest_again,
+    limit_s=settings.LONA_RUN_TIMEOUT_S + 1_800,
 )
 def backtest(run: Run) -> dict[str, Any]:
     """Publish what the backtest needs, start it at the provider, wait for its report, keep the outcome."""

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import IntegrityError
 from django.db.models import Q
 
+from datasets.models import Dataset
 from lona import errors
 from lona.client import Client, connect, provider_label
 from lona.models import LIVE, Publication, PublicationState
@@ -130,6 +131,11 @@ def _published(run: Run, publication: Publication, symbol: dict[str, Any]) -> No
             lona_symbol_id=str(symbol["id"]),
             error=None,
             published_at=db.now(),
+            mapping="ok",
+            reconciled_at=db.now(),
+        )
+        Dataset.everyone.filter(id=publication.version.dataset_id).update(
+            provider_data_id=publication.lona_symbol_id[:128]
         )
         status.announce(publication, run.actor, old, rows=publication.rows, contentHash=publication.content_hash)
         status.settle(publication.version, run.actor, run.job.ref)

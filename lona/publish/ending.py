@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lona.models import LIVE, Publication, PublicationState
+from lona.models import ACTIVE, LIVE, Publication, PublicationState
 from lona.publish import status
 from tradenexus.actor import Actor
 from tradenexus.errors import ProblemError
@@ -28,3 +28,27 @@ def release(job: Job, actor: Actor, error: ProblemError, outcome: str) -> None:
         versions[row.version_id] = row.version
     for version in versions.values():
         status.settle(version, actor, job.ref, error.message)
+
+
+def reopen(job: Job, actor: Actor) -> None:
+    """Put a retried job's failed publications in line again; a slice that another request took up is left to it."""
+    rows = Publication.everyone.filter(job=job, state=PublicationState.FAILED).select_related("version__dataset")
+    versions = {}
+    for row in rows.order_by("created_at", "id"):
+        status.lock(row.version)
+        same = Publication.everyone.filter(
+            version=row.version_id,
+            instrument=row.instrument,
+            venue=row.venue,
+            start_ns=row.start_ns,
+            end_ns=row.end_ns,
+            state__in=ACTIVE,
+        )
+        if same.exists():
+            continue
+        row.state, row.error = PublicationState.QUEUED, None
+        row.save(update_fields=["state", "error"])
+        status.announce(row, actor, PublicationState.FAILED, "job retried")
+        versions[row.version_id] = row.version
+    for version in versions.values():
+        status.settle(version, actor, job.ref)

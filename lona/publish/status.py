@@ -26,6 +26,9 @@ def settle(version: DatasetVersion, actor: Actor, job: str = "", reason: str = "
     to = summary(Publication.of(version.tenant_id).filter(version=version))
     if version.status == to or to is None:
         return
+    if to == Status.READY and version.status in lifecycle.RUNNABLE:
+        lifecycle.advance(version, to, actor, reason=reason, job=job)
+        return
     if version.status != Status.PUBLISHING:
         if version.status not in lifecycle.RUNNABLE:
             return  # archived meanwhile
@@ -37,10 +40,11 @@ def settle(version: DatasetVersion, actor: Actor, job: str = "", reason: str = "
 def summary(publications: Iterable[Publication]) -> str | None:
     """Sum up: any on its way is publishing, else any failed slice is failed, else published; None without any.
 
-    A failed slice that was published later does not count, nor does one that was cancelled: the version is then
-    `ready` again unless another slice is published.
+    A failed slice that was published later does not count, nor does one that was cancelled or retired: the version is
+    then `ready` again unless another slice is published.
     """
-    rows = [row for row in publications if row.state != PublicationState.RETIRED]
+    every = list(publications)
+    rows = [row for row in every if row.state != PublicationState.RETIRED]
     if any(row.state in LIVE for row in rows):
         return Status.PUBLISHING
     published = {_slice(row) for row in rows if row.state == PublicationState.PUBLISHED}
@@ -49,7 +53,7 @@ def summary(publications: Iterable[Publication]) -> str | None:
         return Status.PUBLISH_FAILED
     if published:
         return Status.PUBLISHED
-    return Status.READY if failed else None
+    return Status.READY if every else None
 
 
 def announce(publication: Publication, actor: Actor, old: str, reason: str = "", **details: Any) -> None:

@@ -1,0 +1,1 @@
+"""REST views of publications, mappings, the provider's symbols, strategies and backtests."""
