@@ -1,5 +1,31 @@
 """Routes of the datasets app."""
 
-from typing import Any
+from django.urls import path
 
-urlpatterns: list[Any] = []
+from datasets.api import actions, contents, datasets, uploads
+
+urlpatterns = [
+    path("v1/datasets", datasets.DatasetList.as_view()),
+    path("v1/datasets/uploads:init", uploads.Init.as_view()),
+    path("v1/datasets/uploads:sniff", uploads.Sniff.as_view()),
+    path("v1/uploads", uploads.SessionList.as_view()),
+    path("v1/uploads/", uploads.SessionList.as_view()),
+    path("v1/uploads/<str:ref>", uploads.SessionDetail.as_view()),
+    path("v1/datasets/<str:ref>", datasets.DatasetDetail.as_view()),
+    path("v1/datasets/<str:ref>/uploads:complete", uploads.Complete.as_view()),
+    path("v1/datasets/<str:ref>/validate", actions.Validate.as_view()),
+    path("v1/datasets/<str:ref>/transform/candles", actions.Candles.as_view()),
+    path("v1/datasets/<str:ref>/versions", datasets.VersionList.as_view()),
+    path("v1/datasets/<str:ref>/versions/<str:number>", datasets.VersionDetail.as_view()),
+    path("v1/datasets/<str:ref>/versions/<str:number>/preview", contents.Preview.as_view()),
+    path("v1/datasets/<str:ref>/diff/<str:span>", datasets.VersionDiff.as_view()),
+    path("v1/datasets/<str:ref>/preview", contents.Preview.as_view()),
+    path("v1/datasets/<str:ref>/columns", contents.Columns.as_view()),
+    path("v1/datasets/<str:ref>/chart", contents.Chart.as_view()),
+    path("v1/datasets/<str:ref>/coverage", contents.Coverage.as_view()),
+    path("v1/datasets/<str:ref>/quality-report", contents.Quality.as_view()),
+    path("v1/datasets/<str:ref>/rejects", contents.Rejects.as_view()),
+    path("v1/datasets/<str:ref>/lineage", contents.Lineage.as_view()),
+    path("v1/datasets/<str:ref>/audit", contents.Activity.as_view()),
+    path("v1/datasets/<str:ref>/download", contents.Download.as_view()),
+]

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from datasets import lifecycle
 from datasets.models import Dataset, DatasetVersion, Status, VersionFile
+from datasets.storage import blobs, layout
 from tradenexus import db, ids
 from tradenexus.actor import Actor
 from tradenexus.errors import BadRequest, Conflict, NotFound
@@ -39,6 +40,26 @@ class SealedFile:
     sha256: str
     t0_ns: int
     t1_ns: int
+
+
+def store(version: DatasetVersion, number: int, file: Mapping[str, Any]) -> SealedFile:
+    """Put a canonical file that a child wrote into storage and return its row; before the transaction that seals it.
+
+    file: {path, instrument, venue, interval, rows, sha256, t0Ns, t1Ns}. A crash afterwards leaves an orphan, no row.
+    """
+    key = layout.canonical(version.tenant_id, version.dataset_id, version.id, number, file["sha256"])
+    blob = blobs.put_file(key, file["path"], file["sha256"])
+    return SealedFile(
+        instrument=file["instrument"],
+        venue=file.get("venue") or "",
+        interval=file.get("interval") or "",
+        key=blob.key,
+        rows=file["rows"],
+        size_bytes=blob.size_bytes,
+        sha256=file["sha256"],
+        t0_ns=file["t0Ns"],
+        t1_ns=file["t1Ns"],
+    )
 
 
 def open_upload(

@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "tradenexus.events",
     "tradenexus.jobs",
     "tradenexus.accounts",
+    "tradenexus.search",
     "datasets",
     "backfill",
     "lona",

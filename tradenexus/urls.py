@@ -14,6 +14,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("tradenexus.accounts.urls")),
     path("", include("tradenexus.audit.urls")),
+    path("", include("tradenexus.search.urls")),
     path("", include("tradenexus.jobs.urls")),
     path("", include("datasets.urls")),
     path("", include("lona.urls")),

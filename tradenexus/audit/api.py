@@ -17,7 +17,7 @@ from tradenexus import ids
 from tradenexus.audit import chain
 from tradenexus.audit.models import Entry
 from tradenexus.errors import BadRequest
-from tradenexus.rest import pagination, shapes
+from tradenexus.rest import pagination, shapes, streams
 from tradenexus.rest.views import TenantView, respond
 
 
@@ -114,7 +114,8 @@ class AuditExport(TenantView):
     @extend_schema(operation_id="audit_export", responses={(200, "application/x-ndjson"): OpenApiTypes.STR})
     def get(self, request: Request) -> StreamingHttpResponse:
         """Export the audit chain as JSON lines."""
-        response = StreamingHttpResponse(_lines(self.actor.tenant_id), content_type="application/x-ndjson")
+        lines = streams.pieces(_lines(self.actor.tenant_id))
+        response = StreamingHttpResponse(lines, content_type="application/x-ndjson")
         response["Content-Disposition"] = 'attachment; filename="audit.jsonl"'
         return response
 

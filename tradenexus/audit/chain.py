@@ -13,7 +13,7 @@ from django.db import connection
 from tradenexus import db, ids
 from tradenexus.actor import Actor
 from tradenexus.audit.models import GENESIS, Entry, Head
-from tradenexus.rest.views import canonical_json
+from tradenexus.rest.canonical import canonical_json
 
 
 @dataclass(frozen=True, slots=True)

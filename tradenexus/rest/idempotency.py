@@ -19,8 +19,9 @@ from rest_framework.response import Response
 from tradenexus import db
 from tradenexus.actor import Actor
 from tradenexus.errors import BadRequest, Conflict
+from tradenexus.rest.canonical import canonical_json
 from tradenexus.rest.models import IdempotencyKey
-from tradenexus.rest.views import TenantView, canonical_json
+from tradenexus.rest.views import TenantView
 
 _FORM = re.compile(r"[\x21-\x7e]{8,128}")
 _KEPT_HEADERS = ("Location", "Content-Location")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
@@ -76,8 +75,3 @@ def respond(
     """Return the payload with `requestId` in front."""
     request_id = getattr(request._request, "request_id", "")
     return Response({"requestId": request_id, **payload}, status=status, headers=dict(headers or {}))
-
-
-def canonical_json(value: Any) -> str:
-    """Return JSON with sorted keys and no spaces: the same value gives the same text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)

@@ -1,0 +1,90 @@
+"""What can be done with a dataset: validate it, make candles of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from datasets import validation
+from datasets.api import shapes as show
+from datasets.api.datasets import one
+from datasets.models import Dataset
+from datasets.transforms import run as candles
+from tradenexus.jobs import api as jobs
+from tradenexus.rest import idempotency, shapes
+from tradenexus.rest.views import TenantView, respond
+
+
+class ValidateRequest(serializers.Serializer):
+    """How the raw file is to be read and judged; what is not given is taken from the upload, then from the file."""
+
+    version = serializers.IntegerField(required=False, min_value=1, max_value=2_147_483_647)
+    columnMapping = serializers.DictField(child=serializers.CharField(max_length=512), required=False)
+    kind = serializers.ChoiceField(["trades", "quotes", "bars"], required=False)
+    timezone = serializers.CharField(max_length=64, required=False)
+    timestampUnit = serializers.ChoiceField(["s", "ms", "us", "ns"], required=False)
+    symbol = serializers.CharField(max_length=128, required=False)
+    venue = serializers.CharField(max_length=64, required=False)
+    calendar = serializers.CharField(max_length=32, required=False, help_text="24/7 or an exchange code such as XNYS")
+    interval = serializers.CharField(max_length=8, required=False, help_text="of bars, e.g. 1m; default: found out")
+    profile = serializers.ChoiceField(["lenient", "standard", "strict"], required=False)
+    thresholds = serializers.DictField(child=serializers.FloatField(), required=False)
+
+
+class Validate(TenantView):
+    """Validation of a version."""
+
+    @extend_schema(operation_id="datasets_validate", request=ValidateRequest, responses={202: show.STARTED})
+    @idempotency.once
+    def post(self, request: Request, ref: str) -> Response:
+        """Read the raw file once, wholly: canonical rows, findings and a verdict."""
+        options = self.parsed(ValidateRequest)
+        dataset = self.find(Dataset, ref)
+        version, job = validation.request(self.actor, dataset, options.pop("version", None), options)
+        return started(request, dataset, job, {"version": version.number})
+
+
+class CandlesRequest(serializers.Serializer):
+    """Which bars are wanted."""
+
+    frequency = serializers.CharField(max_length=8, help_text="1m 5m 15m 30m 1h 4h 1d, any n{s,m,h,d}, 1w, 1M")
+    version = serializers.IntegerField(required=False, min_value=1, max_value=2_147_483_647)
+    price = serializers.ChoiceField(["trade", "bid", "ask", "mid"], required=False)
+    emptyBars = serializers.ChoiceField(["omit", "fill"], required=False)
+    session = serializers.CharField(max_length=32, required=False, help_text="exchange calendar for daily bars")
+
+
+CANDLES_STARTED = shapes.answer_of(
+    "CandlesStarted",
+    dataset=show.DatasetSerializer(),
+    job=jobs.JobSerializer(allow_null=True),
+    outputVersionId=serializers.CharField(),
+    outputVersion=serializers.IntegerField(),
+    version=serializers.IntegerField(help_text="the source version used"),
+)
+
+
+class Candles(TenantView):
+    """Bars made of a version."""
+
+    @extend_schema(operation_id="datasets_candles", request=CandlesRequest, responses={202: CANDLES_STARTED})
+    @idempotency.once
+    def post(self, request: Request, ref: str) -> Response:
+        """Make bars as version n+1; the same request joins the version that is already there."""
+        options = self.parsed(CandlesRequest)
+        dataset = self.find(Dataset, ref)
+        wanted = options.pop("version", None)
+        source, output, job = candles.request_candles(self.actor, dataset, wanted, options)
+        told = {"outputVersionId": output.ref, "outputVersion": output.number, "version": source.number}
+        return started(request, dataset, job, told)
+
+
+def started(request: Request, dataset: Dataset, job: Any, more: dict[str, Any]) -> Response:
+    """Return the 202 of a long operation."""
+    dataset.refresh_from_db()
+    payload = {"dataset": one(dataset), "job": jobs.render(job) if job else None, **more}
+    return respond(request, payload, 202, {"Location": f"/v1/jobs/{job.ref}"} if job else None)

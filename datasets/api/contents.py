@@ -1,0 +1,269 @@
+"""What a version holds: rows, shapes of columns, chart, coverage, its report, its lineage, its activity, its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from datasets import charts, lineage, reads, versions
+from datasets.api.datasets import VERSION
+from datasets.models import Dataset, DatasetVersion, QualityReport, Status, VersionFile
+from datasets.storage import blobs
+from tradenexus import ids
+from tradenexus.audit import api as audit
+from tradenexus.audit.models import Entry
+from tradenexus.errors import BadRequest, NotFound
+from tradenexus.rest import pagination, shapes, streams
+from tradenexus.rest.views import TenantView, respond
+
+SYMBOL = OpenApiParameter("symbol", str, description="One of the version's symbols; default: the first")
+WITH_ROWS = frozenset(set(Status.values) - {Status.UPLOADING})
+
+
+class VersionView(TenantView):
+    """A view of one version of a dataset: `?version=` or the path's number, default the newest with rows."""
+
+    def version(self, ref: str, number: str | None = None) -> DatasetVersion:
+        """Return the version meant."""
+        dataset = self.find(Dataset, ref)
+        wanted = number or self.request.query_params.get("version")
+        if wanted:
+            return versions.of_dataset(dataset, wanted)
+        sealed = DatasetVersion.of(dataset.tenant_id).filter(dataset=dataset, sealed_at__isnull=False)
+        return sealed.order_by("-number").first() or versions.of_dataset(dataset, None)
+
+    @property
+    def symbol(self) -> str | None:
+        """The symbol asked for."""
+        text = self.request.query_params.get("symbol") or None
+        if text and "\0" in text:
+            raise BadRequest("a symbol cannot hold a NUL character")
+        return text
+
+    def number(self, name: str, default: int | None, least: int, most: int) -> int | None:
+        """Return a whole number from the query; BadRequest outside its bounds."""
+        raw = self.request.query_params.get(name)
+        if raw in (None, ""):
+            return default
+        if not (raw.isascii() and raw.lstrip("-").isdigit() and len(raw) < 21 and least <= int(raw) <= most):
+            raise BadRequest(f"{name} must be a whole number from {least} to {most}", {"fields": {name: [raw[:32]]}})
+        return int(raw)
+
+    def moment(self, name: str) -> int | None:
+        """Return a time from the query as UTC nanoseconds: ISO 8601 with an offset, or a date."""
+        raw = self.request.query_params.get(name)
+        if not raw:
+            return None
+        try:
+            parsed = datetime.fromisoformat(raw)
+        except ValueError as error:
+            words = f"{name} must be ISO 8601, e.g. 2024-08-08T23:55:00Z"
+            raise BadRequest(words, {"fields": {name: [raw[:40]]}}) from error
+        if parsed.tzinfo is None and len(raw) > 10:
+            raise BadRequest(f"{name} needs a zone, e.g. {raw[:19]}Z", {"fields": {name: [raw[:40]]}})
+        aware = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
+        delta = aware - datetime(1970, 1, 1, tzinfo=UTC)
+        return (delta.days * 86_400 + delta.seconds) * 10**9 + delta.microseconds * 1_000
+
+
+class PreviewSerializer(shapes.Answer):
+    """A page of canonical rows; times are ISO 8601 UTC, numbers exact decimal text."""
+
+    version = serializers.IntegerField()
+    columns = serializers.ListField(child=serializers.CharField())
+    rows = serializers.ListField(child=serializers.DictField())
+    offset = serializers.IntegerField()
+    totalRows = serializers.IntegerField(allow_null=True)
+    nextCursor = serializers.CharField(allow_null=True)
+
+
+class Preview(VersionView):
+    """Rows of a version."""
+
+    @extend_schema(
+        operation_id="versions_preview",
+        parameters=[VERSION, SYMBOL, *shapes.PAGING],
+        responses={200: PreviewSerializer},
+    )
+    def get(self, request: Request, ref: str, number: str | None = None) -> Response:
+        """Return a page of rows; the cursor is a row offset."""
+        version = self.version(ref, number)
+        offset = self.number("cursor", 0, 0, 10**15) or 0
+        limit = pagination.limit_of(request)
+        columns, rows, following = reads.rows_page(version, offset, limit, self.symbol)
+        payload = {"version": version.number, "columns": columns, "rows": rows, "offset": offset}
+        cursor = str(following) if following is not None else None
+        return respond(request, payload | {"totalRows": version.row_count, "nextCursor": cursor})
+
+
+class Columns(VersionView):
+    """Shapes of a version's columns."""
+
+    @extend_schema(operation_id="versions_columns", parameters=[VERSION, SYMBOL], responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request, ref: str) -> Response:
+        """Return type, nulls, least, greatest and histogram of each column of one symbol."""
+        version = self.version(ref)
+        return respond(request, {"version": version.number, **charts.columns(version, self.symbol)})
+
+
+class Chart(VersionView):
+    """Bars for a chart."""
+
+    @extend_schema(
+        operation_id="versions_chart",
+        parameters=[
+            VERSION,
+            SYMBOL,
+            OpenApiParameter("start", str, description="inclusive, ISO 8601"),
+            OpenApiParameter("end", str, description="exclusive, ISO 8601"),
+            OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 5000, "default": 1000}),
+        ],
+        responses={200: OpenApiTypes.OBJECT},
+    )
+    def get(self, request: Request, ref: str) -> Response:
+        """Return at most `limit` bars of one symbol, down-sampled to the finest round span that fits."""
+        version = self.version(ref)
+        most = self.number("limit", 1_000, 1, charts.MAX_BARS) or 1_000
+        drawn = charts.chart(version, self.symbol, self.moment("start"), self.moment("end"), most)
+        return respond(request, {"version": version.number, **drawn})
+
+
+class Coverage(VersionView):
+    """Days covered."""
+
+    @extend_schema(operation_id="versions_coverage", parameters=[VERSION, SYMBOL], responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request, ref: str) -> Response:
+        """Return the rows of each UTC day of one symbol."""
+        version = self.version(ref)
+        return respond(request, {"version": version.number, **charts.coverage(version, self.symbol)})
+
+
+class Quality(VersionView):
+    """The verdict on a version."""
+
+    @extend_schema(
+        operation_id="datasets_quality_report",
+        parameters=[VERSION],
+        responses={200: shapes.answer_of("QualityReportAnswer", qualityReport=serializers.DictField())},
+    )
+    def get(self, request: Request, ref: str) -> Response:
+        """Return the quality report; before validation an empty one that says so."""
+        dataset = self.find(Dataset, ref)
+        wanted = request.query_params.get("version")
+        version = versions.of_dataset(dataset, wanted) if wanted else _last_judged(dataset)
+        return respond(request, {"qualityReport": report_of(version)})
+
+
+def _last_judged(dataset: Dataset) -> DatasetVersion:
+    judged = DatasetVersion.of(dataset.tenant_id).filter(dataset=dataset, report__isnull=False)
+    return judged.order_by("-number").first() or versions.of_dataset(dataset, None)
+
+
+def report_of(version: DatasetVersion) -> dict[str, Any]:
+    """Return the contract's QualityReport of a version."""
+    head = {
+        "datasetId": ids.encode(Dataset.prefix, version.dataset_id),
+        "versionId": version.ref,
+        "version": version.number,
+        "status": version.status,
+    }
+    report = QualityReport.of(version.tenant_id).filter(version=version).first()
+    if report is None:
+        empty = {"summary": "not validated yet", "issues": [], "checks": [], "grade": None, "score": None, "rows": None}
+        return {**head, **empty}
+    return {**report.body, **head, "rejectsCount": report.rejects_count, "jobId": report.job_ref}
+
+
+class Rejects(VersionView):
+    """The rows a validation refused."""
+
+    @extend_schema(
+        operation_id="versions_rejects",
+        parameters=[VERSION],
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, ref: str) -> HttpResponse:
+        """Download the refused rows as JSON lines: row, line, column, value, reason."""
+        version = versions.of_dataset(self.find(Dataset, ref), request.query_params.get("version"))
+        report = QualityReport.of(version.tenant_id).filter(version=version).exclude(rejects_key="").first()
+        if report is None:
+            raise NotFound(f"version {version.number} has no refused rows")
+        size = blobs.size_bytes(report.rejects_key)
+        return streams.download(request, _reader(report.rejects_key), size, "", "rejects.jsonl")
+
+
+class Lineage(VersionView):
+    """Where a version comes from."""
+
+    @extend_schema(
+        operation_id="versions_lineage",
+        parameters=[VERSION],
+        responses={
+            200: shapes.answer_of(
+                "LineageAnswer",
+                nodes=serializers.ListField(child=serializers.DictField()),
+                edges=serializers.ListField(child=serializers.DictField()),
+            )
+        },
+    )
+    def get(self, request: Request, ref: str) -> Response:
+        """Return the graph from the first byte to the last report; default: of the newest version."""
+        version = versions.of_dataset(self.find(Dataset, ref), request.query_params.get("version"))
+        return respond(request, lineage.of_version(version))
+
+
+class Activity(VersionView):
+    """What happened to a dataset."""
+
+    @extend_schema(
+        operation_id="datasets_audit",
+        parameters=shapes.PAGING,
+        responses={200: shapes.page_of(audit.EntrySerializer)},
+    )
+    def get(self, request: Request, ref: str) -> Response:
+        """List the audit entries of a dataset and its versions, newest first."""
+        dataset = self.find(Dataset, ref)
+        numbers = DatasetVersion.of(dataset.tenant_id).filter(dataset=dataset).values_list("id", flat=True)
+        subjects = [dataset.ref, *(ids.encode(DatasetVersion.prefix, one) for one in numbers)]
+        rows = Entry.of(dataset.tenant_id).filter(subject__in=subjects)
+        return pagination.page(request, rows, audit.render, ("-seq",))
+
+
+class Download(VersionView):
+    """A version's bytes."""
+
+    @extend_schema(
+        operation_id="versions_download",
+        parameters=[
+            VERSION,
+            OpenApiParameter("what", str, enum=["raw", "canonical"], description="default: raw where there is one"),
+            SYMBOL,
+        ],
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, ref: str) -> HttpResponse:
+        """Download the raw file, or one symbol's canonical Parquet file; ranges and digest for resuming."""
+        version = self.version(ref)
+        what = request.query_params.get("what") or ("raw" if version.raw_key else "canonical")
+        if what == "raw":
+            if not version.raw_key:
+                raise NotFound(f"version {version.number} was not uploaded: it has no raw file; use what=canonical")
+            name = version.filename or "data"
+            return streams.download(request, _reader(version.raw_key), version.size_bytes, version.sha256, name)
+        if what != "canonical":
+            raise BadRequest("what must be raw or canonical", {"fields": {"what": [what[:32]]}})
+        file: VersionFile = reads.files_of(version, self.symbol)[0]
+        name = f"{file.instrument}_{file.interval or version.kind}_v{version.number}.parquet"
+        return streams.download(request, _reader(file.key), file.size_bytes, file.sha256, name)
+
+
+def _reader(key: str) -> Callable[[int, int], Iterator[bytes]]:
+    return lambda start, stop: blobs.read_range(key, start, stop)

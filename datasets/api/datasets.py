@@ -1,0 +1,203 @@
+"""/v1/datasets: list, one, archive; its versions and their differences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import F, Q
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from datasets import lifecycle, versions
+from datasets.api import shapes as show
+from datasets.models import Dataset, DatasetVersion, Status
+from tradenexus import db, ids
+from tradenexus.errors import BadRequest
+from tradenexus.rest import pagination, shapes
+from tradenexus.rest.views import TenantView, respond
+
+SORTS = {
+    "created": ("created_at", "id"),
+    "-created": ("-created_at", "-id"),
+    "name": ("name", "id"),
+    "-name": ("-name", "-id"),
+}
+FILTERS = [
+    OpenApiParameter("state", str, description="A status; several by comma"),
+    OpenApiParameter("kind", str, enum=["trades", "quotes", "bars"]),
+    OpenApiParameter("symbol", str),
+    OpenApiParameter("q", str, description="Part of the name, or an id"),
+    OpenApiParameter("sort", str, enum=list(SORTS)),
+]
+VERSION = OpenApiParameter("version", str, description=show.VERSION_PARAMETER_WORDS)
+
+ARCHIVED = shapes.answer_of("DatasetArchived", dataset=show.DatasetSerializer(), version=serializers.IntegerField())
+
+
+class DatasetList(TenantView):
+    """Datasets of the workspace."""
+
+    @extend_schema(
+        operation_id="datasets_list",
+        parameters=[*FILTERS, *shapes.PAGING],
+        responses={200: shapes.page_of(show.DatasetSerializer)},
+    )
+    def get(self, request: Request) -> Response:
+        """List datasets, newest first; archived ones only when asked for by `state=archived`."""
+        asked = request.query_params
+        order = SORTS.get(asked.get("sort", "-created"))
+        if order is None:
+            raise BadRequest(f"sort must be one of {', '.join(SORTS)}", {"fields": {"sort": [asked["sort"][:32]]}})
+        rows = _filtered(Dataset.of(self.actor.tenant_id), asked)
+        limit = pagination.limit_of(request)
+        found, cursor = pagination.slice_of(rows, order, limit, asked.get("cursor"))
+        return respond(request, {"items": render_all(found), "nextCursor": cursor})
+
+
+def _filtered(rows: Any, asked: Any) -> Any:
+    states = [part for part in asked.get("state", "").split(",") if part]
+    unknown = sorted(set(states) - set(Status.values))
+    if unknown:
+        raise BadRequest(f"state knows {', '.join(Status.values)}", {"fields": {"state": [unknown[0][:32]]}})
+    rows = rows.filter(status__in=states) if states else rows.exclude(status=Status.ARCHIVED)
+    rows = rows.filter(version__gte=1)
+    if asked.get("kind"):
+        rows = rows.filter(kind=asked["kind"])
+    if asked.get("symbol"):
+        rows = rows.filter(symbols_text__contains=f"|{_text(asked['symbol'])}|")
+    if asked.get("q"):
+        rows = rows.filter(_matching(_text(asked["q"])))
+    return rows
+
+
+def _text(value: str) -> str:
+    if "\0" in value:
+        raise BadRequest("a filter cannot hold a NUL character")
+    return value
+
+
+def _matching(text: str) -> Q:
+    try:
+        return Q(id=ids.decode(Dataset.prefix, text))
+    except ValueError:
+        return Q(name__icontains=text)
+
+
+def render_all(rows: list[Dataset]) -> list[dict[str, Any]]:
+    """Return datasets as the API shows them, with one query for all their newest versions."""
+    newest = {version.dataset_id: version for version in _newest_of(rows)}
+    return [show.dataset(row, newest[row.id]) for row in rows]
+
+
+def _newest_of(rows: list[Dataset]) -> Any:
+    if not rows:
+        return []
+    mine = DatasetVersion.of(rows[0].tenant_id).filter(dataset__in=rows, number=F("dataset__version"))
+    return mine.select_related("upload")
+
+
+class DatasetDetail(TenantView):
+    """One dataset."""
+
+    @extend_schema(
+        operation_id="datasets_get",
+        responses={200: shapes.answer_of("DatasetAnswer", dataset=show.DatasetSerializer())},
+    )
+    def get(self, request: Request, ref: str) -> Response:
+        """Return one dataset."""
+        return respond(request, {"dataset": one(self.find(Dataset, ref))})
+
+    @extend_schema(
+        operation_id="datasets_archive",
+        parameters=[VERSION],
+        request=None,
+        responses={200: ARCHIVED},
+    )
+    def delete(self, request: Request, ref: str) -> Response:
+        """Archive a version (default: the newest): it takes no further part; nothing is deleted, lineage stays."""
+        dataset = self.find(Dataset, ref)
+        with db.atomic():
+            version = versions.of_dataset(dataset, request.query_params.get("version"))
+            if version.status != Status.ARCHIVED:
+                lifecycle.advance(version, Status.ARCHIVED, self.actor, reason="archived by request")
+        return respond(request, {"dataset": one(dataset), "version": version.number})
+
+
+def one(dataset: Dataset) -> dict[str, Any]:
+    """Return a dataset as the API shows it."""
+    return show.dataset(dataset, versions.of_dataset(dataset, None))
+
+
+class VersionList(TenantView):
+    """Versions of a dataset."""
+
+    @extend_schema(
+        operation_id="versions_list",
+        parameters=shapes.PAGING,
+        responses={200: shapes.page_of(show.VersionSerializer)},
+    )
+    def get(self, request: Request, ref: str) -> Response:
+        """List a dataset's versions, newest first."""
+        rows = DatasetVersion.of(self.actor.tenant_id).filter(dataset=self.find(Dataset, ref))
+        return pagination.page(request, rows, show.version, ("-number",))
+
+
+class VersionDetail(TenantView):
+    """One version."""
+
+    @extend_schema(
+        operation_id="versions_get",
+        parameters=[OpenApiParameter("number", int, OpenApiParameter.PATH)],
+        responses={200: shapes.answer_of("VersionAnswer", version=show.VersionDetailSerializer())},
+    )
+    def get(self, request: Request, ref: str, number: str) -> Response:
+        """Return one version with its files."""
+        version = versions.of_dataset(self.find(Dataset, ref), number)
+        return respond(request, {"version": show.version_detail(version)})
+
+
+class DiffSerializer(shapes.Answer):
+    """What differs between two versions."""
+
+    a = show.VersionSerializer()
+    b = show.VersionSerializer()
+    identical = serializers.BooleanField()
+    rowsDelta = serializers.IntegerField(allow_null=True)
+    changed = serializers.DictField(help_text="field -> [value in a, value in b]")
+    symbolsAdded = serializers.ListField(child=serializers.CharField())
+    symbolsRemoved = serializers.ListField(child=serializers.CharField())
+
+
+class VersionDiff(TenantView):
+    """Two versions side by side."""
+
+    @extend_schema(
+        operation_id="versions_diff",
+        parameters=[OpenApiParameter("span", str, OpenApiParameter.PATH, description="a...b, two version numbers")],
+        responses={200: DiffSerializer},
+    )
+    def get(self, request: Request, ref: str, span: str) -> Response:
+        """Compare two versions of a dataset."""
+        dataset = self.find(Dataset, ref)
+        first, dots, second = span.partition("...")
+        if not dots:
+            raise BadRequest("name two versions as a...b")
+        a, b = versions.of_dataset(dataset, first), versions.of_dataset(dataset, second)
+        return respond(request, difference(show.version(a), show.version(b)))
+
+
+def difference(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
+    """Return what differs between two versions as the API shows them."""
+    facts = ("kind", "interval", "rowCount", "timeRange", "grade", "score", "sizeBytes", "sha256", "contentDigest")
+    counted = a["rowCount"] is not None and b["rowCount"] is not None
+    return {
+        "a": a,
+        "b": b,
+        "identical": a["contentDigest"] is not None and a["contentDigest"] == b["contentDigest"],
+        "rowsDelta": b["rowCount"] - a["rowCount"] if counted else None,
+        "changed": {name: [a[name], b[name]] for name in facts if a[name] != b[name]},
+        "symbolsAdded": sorted(set(b["symbols"]) - set(a["symbols"])),
+        "symbolsRemoved": sorted(set(a["symbols"]) - set(b["symbols"])),
+    }

@@ -1,0 +1,88 @@
+"""Where a version comes from and what was made of it: nodes and edges, from the first byte to the last report.
+
+Other apps add their own nodes through functions named in settings.NEXUS_LINEAGE.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from datasets.models import DatasetVersion, UploadSession
+from tradenexus import ids
+
+Node, Edge = dict[str, Any], dict[str, Any]
+DEPTH = 20
+
+
+def of_version(version: DatasetVersion) -> dict[str, list[dict[str, Any]]]:
+    """Return {nodes, edges} of a version: its ancestors, its descendants, their uploads, publications and backtests."""
+    found = _ancestors(version) + _descendants(version)
+    nodes: dict[str, Node] = {}
+    edges: list[Edge] = []
+    uploads = UploadSession.of(version.tenant_id).filter(version_id__in=[row.id for row in found])
+    for upload in uploads:
+        nodes[upload.ref] = _upload(upload)
+        edges.append({"from": upload.ref, "to": upload.version.ref, "operation": "receive"})
+    for row in found:
+        nodes[row.ref] = describe(row)
+        if row.parent_id:
+            parent = ids.encode(DatasetVersion.prefix, row.parent_id)
+            edges.append({"from": parent, "to": row.ref, "operation": row.operation, "params": row.params})
+    return extend(version.tenant_id, nodes, edges)
+
+
+def extend(tenant_id: UUID, nodes: dict[str, Node], edges: list[Edge]) -> dict[str, list[dict[str, Any]]]:
+    """Let the other apps add what they know of the nodes, and return {nodes, edges}."""
+    for path in settings.NEXUS_LINEAGE:
+        more_nodes, more_edges = import_string(path)(tenant_id, list(nodes))
+        nodes |= {node["id"]: node for node in more_nodes if node["id"] not in nodes}
+        edges += more_edges
+    return {"nodes": list(nodes.values()), "edges": edges}
+
+
+def describe(version: DatasetVersion) -> Node:
+    """Return the node of a version."""
+    return {
+        "id": version.ref,
+        "kind": "version",
+        "label": f"{version.dataset.name}@{version.number}",
+        "digest": version.sha256 or None,
+        "details": {
+            "datasetId": version.dataset.ref,
+            "version": version.number,
+            "operation": version.operation,
+            "status": version.status,
+            "rows": version.row_count,
+            "contentDigest": version.content_digest or None,
+        },
+    }
+
+
+def _upload(upload: UploadSession) -> Node:
+    details = {"sizeBytes": upload.length, "state": upload.state}
+    digest = upload.sha256 or None
+    return {"id": upload.ref, "kind": "upload", "label": upload.filename, "digest": digest, "details": details}
+
+
+def _ancestors(version: DatasetVersion) -> list[DatasetVersion]:
+    chain = [version]
+    while chain[-1].parent_id and len(chain) < DEPTH:
+        chain.append(DatasetVersion.of(version.tenant_id).select_related("dataset").get(id=chain[-1].parent_id))
+    return chain[::-1]
+
+
+def _descendants(version: DatasetVersion) -> list[DatasetVersion]:
+    found: list[DatasetVersion] = []
+    layer = [version.id]
+    for _ in range(DEPTH):
+        rows = DatasetVersion.of(version.tenant_id).select_related("dataset").filter(parent_id__in=layer)
+        children = list(rows.order_by("number")[:200])
+        if not children:
+            break
+        found += children
+        layer = [row.id for row in children]
+    return found

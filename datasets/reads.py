@@ -1,0 +1,115 @@
+"""Reads of a version's canonical files for people: a page of rows, a column's shape, chart bars, days covered.
+
+Files are named by the catalog, never globbed; batches stream, so memory does not grow with the version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+from datasets.models import DatasetVersion, VersionFile
+from datasets.storage import blobs
+from tradenexus.errors import BadRequest, Unprocessable
+
+BATCH_ROWS = 65_536
+
+
+class NothingToRead(Unprocessable):
+    """The version has no canonical rows: it was not validated yet, failed, or is linked without bytes."""
+
+    code = "VERSION_HAS_NO_ROWS"
+
+
+def files_of(version: DatasetVersion, instrument: str | None = None) -> list[VersionFile]:
+    """Return the version's files in order, of one instrument if named; NothingToRead without any."""
+    rows = VersionFile.objects.filter(version=version)
+    if instrument:
+        rows = rows.filter(instrument=instrument)
+    found = list(rows.order_by("number"))
+    if not found:
+        what = f"no rows of {instrument!r}" if instrument else "no rows"
+        details = {"versionId": version.ref, "status": version.status, "symbols": version.symbols[:50]}
+        raise NothingToRead(f"version {version.number} ({version.status}) has {what}", details)
+    return found
+
+
+@contextmanager
+def opened(file: VersionFile) -> Iterator[Any]:
+    """Give a pyarrow ParquetFile of one canonical file."""
+    from pyarrow import parquet
+
+    with blobs.local(file.key) as path, parquet.ParquetFile(path, memory_map=True) as reader:
+        yield reader
+
+
+def rows_page(
+    version: DatasetVersion, offset: int, limit: int, instrument: str | None = None
+) -> tuple[list[str], list[dict[str, Any]], int | None]:
+    """Return (columns, rows, next offset) from a row offset on, in file order; numbers are exact decimal text."""
+    if offset < 0:
+        raise BadRequest("the row offset cannot be negative")
+    rows: list[dict[str, Any]] = []
+    columns: list[str] = []
+    position = offset
+    for file in files_of(version, instrument):
+        if position >= file.rows:
+            position -= file.rows
+            continue
+        with opened(file) as reader:
+            columns = ["symbol", *reader.schema_arrow.names]
+            rows += [{"symbol": file.instrument, **row} for row in _rows(reader, position, limit - len(rows))]
+        position = 0
+        if len(rows) == limit:
+            break
+    total = sum(file.rows for file in files_of(version, instrument))
+    following = offset + len(rows)
+    return columns, rows, following if following < total and rows else None
+
+
+def _rows(reader: Any, skip: int, limit: int) -> Iterator[dict[str, Any]]:
+    groups = reader.metadata
+    for number in range(groups.num_row_groups):
+        count = groups.row_group(number).num_rows
+        if skip >= count:
+            skip -= count
+            continue
+        table = reader.read_row_group(number).slice(skip, limit)
+        skip = 0
+        for index in range(table.num_rows):
+            yield {name: _shown(table.column(name)[index]) for name in table.column_names}
+        limit -= table.num_rows
+        if limit <= 0:
+            return
+
+
+def _shown(scalar: Any) -> Any:
+    import pyarrow as pa
+
+    if not scalar.is_valid:
+        return None
+    if pa.types.is_timestamp(scalar.type):
+        return time_text(scalar.value)
+    value = scalar.as_py()
+    return decimal_text(value) if isinstance(value, float) else value
+
+
+def decimal_text(value: float) -> str:
+    """Return the shortest decimal text that is exactly this double, without an exponent."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return str(value)
+    return f"{Decimal(repr(value)):f}".removesuffix(".0")
+
+
+def time_text(nanoseconds: int) -> str:
+    """Return UTC nanoseconds as ISO 8601 with as many digits as the time has (none, 3, 6 or 9) and Z."""
+    from datetime import UTC, datetime
+
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    if rest:
+        digits = f"{rest:09d}"
+        text += "." + (digits[:3] if rest % 1_000_000 == 0 else digits[:6] if rest % 1_000 == 0 else digits)
+    return text + "Z"

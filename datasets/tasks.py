@@ -1,0 +1,37 @@
+"""Jobs of the datasets app, found by the queue's autodiscovery."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasets import validation
+from datasets.transforms import run as candles
+from datasets.uploads import expiry, ingest, sessions
+from tradenexus.jobs import registry, schedules
+
+
+@registry.handler(validation.JOB, heavy=True, on_failure=validation.on_failure, on_retry=validation.on_retry)
+def validate(run: Any) -> dict[str, Any]:
+    """Read a raw file for the first time and give the verdict."""
+    return validation.run_job(run)
+
+
+@registry.handler(candles.JOB, heavy=True, on_failure=candles.on_failure, on_retry=candles.on_retry)
+def build_candles(run: Any) -> dict[str, Any]:
+    """Make bars of trades, quotes or finer bars."""
+    return candles.run_job(run)
+
+
+@registry.handler(sessions.INGEST, on_failure=ingest.failed, on_retry=ingest.retried)
+def ingest_upload(run: Any) -> dict[str, Any]:
+    """Verify received bytes and make them a version's raw file."""
+    return ingest.ingest(run)
+
+
+@registry.handler(expiry.SWEEP)
+def sweep_uploads(run: Any) -> dict[str, Any]:
+    """Remove uploads whose last byte is too long ago."""
+    return expiry.sweep(run.job.request_id)
+
+
+schedules.every(expiry.EVERY_S, expiry.SWEEP)

@@ -1,0 +1,7 @@
+"""Routes of search and overview."""
+
+from django.urls import path
+
+from tradenexus.search import api
+
+urlpatterns = [path("v1/search", api.Search.as_view()), path("v1/overview", api.Overview.as_view())]
