@@ -67,7 +67,9 @@ def test_a_resume_sends_only_what_is_missing_and_hashes_all(platform, client, fi
     assert sum(int(h["Content-Length"]) for m, _, h in platform.headers_seen if m == "PATCH") == len(DATA) - 1_000_000
 
 
-@pytest.mark.parametrize(("status", "code"), [(409, "OFFSET"), (423, "UPLOAD_LOCKED"), (500, "X"), (503, "X"), (429, "X")])
+@pytest.mark.parametrize(
+    ("status", "code"), [(409, "OFFSET"), (423, "UPLOAD_LOCKED"), (500, "X"), (503, "X"), (429, "X")]
+)
 def test_an_answer_that_says_later_is_asked_again(platform, client, file, upload, status, code):
     platform.fail("PATCH", status, code, times=2)
     send(client, file, upload)
