@@ -17,23 +17,28 @@ from datasets.uploads.durable import Writer
 from tradenexus.errors import ProblemError
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Ending = Literal["whole", "cut", "idle", "asked", "over"]
+Ending = Literal["whole", "cut", "idle", "asked", "over", "stopping"]
 
 BATCH_BYTES = 1 << 20
 QUIET_S = 1.0  # a holder whose client has been silent this long lets go when asked
 STOP_S = 8.0
+FINISH_S = 3.0  # how long a body that keeps coming may go on when the server is stopping
 _TICK_S = 0.25
 
 
 class Watch:
-    """Looks at a request that waits for its client and interrupts it: after `idle_s`, or when another asks to write."""
+    """Looks at a request that waits for its client and interrupts it: after `idle_s`, when another request asks to
+    write, or when the server stops."""
 
-    def __init__(self, upload_id: UUID, idle_s: float):
+    def __init__(self, upload_id: UUID, idle_s: float, receive: Receive):
         self.reason: Ending | None = None
         self._upload_id = upload_id
         self._idle_s = idle_s
+        self._receive = receive
         self._asked_before = disk.wanted_at(upload_id)
         self._waiting_since: float | None = None
+        self._stopping_since: float | None = None
+        self._kept_alive = _keeps_alive(receive)
         self._loop = asyncio.get_running_loop()
 
     def __enter__(self) -> Self:
@@ -44,24 +49,32 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
 
-    async def next(self, receive: Receive) -> dict[str, Any]:
+    async def next(self) -> dict[str, Any]:
         """Wait for the next message of the client; CancelledError with `reason` set when interrupted."""
         self._waiting_since = self._loop.time()
         try:
-            return await receive()
+            return await self._receive()
         finally:
             self._waiting_since = None
 
     def _tick(self) -> None:
-        quiet_s = self._loop.time() - self._waiting_since if self._waiting_since is not None else 0.0
-        if quiet_s >= self._idle_s:
-            self.reason = "idle"
-        elif quiet_s >= QUIET_S and disk.wanted_at(self._upload_id) > self._asked_before:
-            self.reason = "asked"
-        if self.reason and self._task:
+        now = self._loop.time()
+        quiet_s = now - self._waiting_since if self._waiting_since is not None else 0.0
+        self.reason = self._look(now, quiet_s)
+        if self.reason and self._waiting_since is not None and self._task:
             self._task.cancel()
-        else:
+        elif not self.reason:
             self._timer = self._loop.call_later(_TICK_S, self._tick)
+
+    def _look(self, now: float, quiet_s: float) -> Ending | None:
+        if self._kept_alive and not _keeps_alive(self._receive):
+            self._stopping_since = self._stopping_since or now
+            if quiet_s >= _TICK_S or now - self._stopping_since >= FINISH_S:
+                return "stopping"
+        if quiet_s >= self._idle_s:
+            return "idle"
+        asked = quiet_s >= QUIET_S and disk.wanted_at(self._upload_id) > self._asked_before
+        return "asked" if asked else None
 
 
 class Batches:
@@ -122,7 +135,7 @@ async def take(receive: Receive, writer: Writer, idle_s: float) -> Ending:
     """
     batches = Batches(writer)
     try:
-        ending = await _collect(receive, batches, Watch(writer.session.id, idle_s))
+        ending = await _collect(receive, batches, Watch(writer.session.id, idle_s, receive))
         await batches.close(writer.finish if ending == "whole" else writer.abandon)
     except asyncio.CancelledError:
         batches.close_now()
@@ -138,7 +151,7 @@ async def _collect(receive: Receive, batches: Batches, watch: Watch) -> Ending:
     with watch:
         try:
             while True:
-                message = await watch.next(receive)
+                message = await watch.next()
                 if message["type"] == "http.disconnect":
                     batches.keep(_left_behind(receive))
                     return "cut"
@@ -146,6 +159,8 @@ async def _collect(receive: Receive, batches: Batches, watch: Watch) -> Ending:
                     return "over"
                 if not message.get("more_body"):
                     return "whole"
+                if watch.reason:  # said while the body was not waiting for its client
+                    return watch.reason
         except asyncio.CancelledError:
             if watch.reason is None:
                 raise
@@ -153,6 +168,11 @@ async def _collect(receive: Receive, batches: Batches, watch: Watch) -> Ending:
                 task.uncancel()
             batches.keep(_left_behind(receive))
             return watch.reason
+
+
+def _keeps_alive(receive: Receive) -> bool:
+    """Tell whether the server means to keep the connection; uvicorn takes that back when it begins to stop."""
+    return bool(getattr(getattr(receive, "__self__", None), "keep_alive", True))
 
 
 def _left_behind(receive: Receive) -> bytes:

@@ -74,8 +74,7 @@ async def application(scope: Mapping[str, Any], receive: body.Receive, send: Sen
         try:
             answer = await _dispatch(call)
         except asyncio.CancelledError:
-            stopping = Unavailable("The server is stopping; what arrived is kept.", {"retryAfterSeconds": 2})
-            await _send(call, _refusal(call, stopping), send, keep=False)
+            await _send(call, _refusal(call, _stopping({})), send, keep=False)
             raise
         except Exception as error:  # noqa: BLE001 - the border: whatever happened becomes the contract's envelope
             answer = _refusal(call, _problem(error))
@@ -183,9 +182,15 @@ def _unfinished(ending: body.Ending, session: UploadSession) -> ProblemError:
     place = _place(session)
     if ending == "over":
         return UploadTooLarge("More bytes came than the declared length.", {**place, "maxBytes": session.length})
+    if ending == "stopping":
+        return _stopping(place)
     if ending == "asked":
         return UploadLocked("Another request took this upload over; what arrived is kept.", place)
     return UploadCut("The connection went silent; what arrived is kept.", place)
+
+
+def _stopping(place: Mapping[str, int]) -> Unavailable:
+    return Unavailable("The server is stopping; what arrived is kept.", {**place, "retryAfterSeconds": 2})
 
 
 async def _delete(call: Call) -> Answer:

@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -42,6 +43,9 @@ print(runner.wake())
 """
 
 
+_seeded: dict[str, Any] = {}
+
+
 class Server:
     """The process, its address and the keys of its people."""
 
@@ -61,8 +65,20 @@ class Server:
         self.port = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
-        keys = json.loads(self.run(_SEED).splitlines()[-1])
+        keys = self._seed()
         self.owner, self.viewer, self.stranger = keys["owner"], keys["viewer"], keys["stranger"]
+
+    def _seed(self) -> dict[str, str]:
+        """Make the database with its people, or copy the one that an earlier server of this run made."""
+        database = self.home / "nexus.sqlite3"
+        if not _seeded:
+            keys = json.loads(self.run(_SEED).splitlines()[-1])
+            with sqlite3.connect(database) as connection:
+                _seeded.update(keys=keys, copy=connection.serialize())
+            connection.close()
+        elif not database.exists():
+            database.write_bytes(_seeded["copy"])
+        return dict(_seeded["keys"])
 
     def __enter__(self) -> Self:
         self.start()

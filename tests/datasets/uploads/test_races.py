@@ -1,0 +1,81 @@
+"""Many at once: one writer wins, quota holds, one session each."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.kit import tus
+from tests.kit.server import Server
+
+
+def test_of_parallel_patches_exactly_one_wins(server, client):
+    clients = [server.client() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(12):
+            url = tus.create(client, 200_000)
+            bodies = [bytes([number]) * 200_000 for number in range(8)]
+            answers = list(pool.map(tus.patch, clients, [url] * 8, [0] * 8, bodies))
+            assert Counter(answer.status_code for answer in answers) == {204: 1, 409: 7}
+            (path,) = (server.home / "uploads").glob(f"*/{url.rsplit('_', 1)[1]}/data")
+            assert path.read_bytes() == bodies[[answer.status_code for answer in answers].index(204)]
+    for one in clients:
+        one.close()
+
+
+@pytest.fixture
+def tight(tmp_path):
+    with Server(tmp_path, NEXUS_TENANT_QUOTA_BYTES="10000", NEXUS_TENANT_OPEN_UPLOADS="7") as running:
+        yield running
+
+
+def creations(server: Server, count: int, length: int) -> list[httpx.Response]:
+    headers = {**tus.HEADERS, "Upload-Length": str(length), "Authorization": f"Bearer {server.owner}"}
+    with httpx.Client(base_url=server.url, timeout=60) as client, ThreadPoolExecutor(count) as pool:
+        return list(pool.map(lambda _: client.post("/v1/uploads/", headers=headers), range(count)))
+
+
+def test_a_race_of_creations_never_passes_the_quota(tight):
+    answers = creations(tight, 50, 2000)
+    assert Counter(answer.status_code for answer in answers) == {201: 5, 429: 45}
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert tus.error(refused) == "QUOTA_EXCEEDED"
+    assert len(list((tight.home / "uploads").glob("*/*/data"))) == 5
+    with tight.client() as client:
+        assert client.delete(
+            answers[[a.status_code for a in answers].index(201)].headers["location"], headers=tus.HEADERS
+        )
+    assert [answer.status_code for answer in creations(tight, 1, 2000)] == [201]
+
+
+def test_a_race_of_creations_never_passes_the_open_uploads(tight):
+    answers = creations(tight, 50, 1)
+    assert Counter(answer.status_code for answer in answers) == {201: 7, 429: 43}
+    assert tus.error(next(answer for answer in answers if answer.status_code == 429)) == "TOO_MANY_UPLOADS"
+
+
+def test_of_many_uploads_into_one_dataset_one_opens(server, client):
+    first = tus.create(client, 5)
+    dataset = client.get(first).json()["upload"]["datasetId"]
+    client.delete(first, headers=tus.HEADERS)
+    headers = {**tus.HEADERS, "Upload-Length": "5", "Upload-Metadata": tus.metadata(datasetId=dataset)}
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: client.post("/v1/uploads/", headers=headers), range(20)))
+    assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 19}
+
+
+def test_memory_does_not_grow_with_the_upload(server, client):
+    size = 96 << 20
+    block = os.urandom(1 << 20)
+    url = tus.create(client, 8 << 20)
+    tus.patch(client, url, 0, bytes(8 << 20))  # warm
+    before = server.resident_bytes()
+    url = tus.create(client, size)
+    headers = {**tus.BODY, "Upload-Offset": "0", "Content-Length": str(size)}
+    answer = client.patch(url, content=(block for _ in range(size >> 20)), headers=headers)
+    assert answer.status_code == 204
+    assert server.resident_bytes() - before < 32 << 20
