@@ -38,7 +38,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """Say whether work would be done: database, worker heartbeat, disk; 503 names what is missing."""
     checks = {"database": _database(), "worker": False, "disk": _disk()}
     if checks["database"]:
-        checks["worker"] = Worker.objects.filter(heartbeat_at__gt=db.now() - _WORKER_SILENT).exists()
+        checks["worker"] = Worker.objects.filter(beat_at__gt=db.now() - _WORKER_SILENT).exists()
     ready = all(checks.values())
     return JsonResponse({"status": "ready" if ready else "not ready", "checks": checks}, status=200 if ready else 503)
 
