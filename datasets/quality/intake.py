@@ -1,7 +1,7 @@
-"""The first station of the pass: takes batches as read, leaves out rows that cannot be stored, writes them to the rejects file.
+"""The first station of the pass: takes batches as read and leaves out, with a note, rows that cannot be stored.
 
-A row is left out when the reader could not read it, or when a price or size is not finite. Counts are exact; the rejects file
-is JSON lines {row, line, column, value, reason}, the first million of them.
+A row is left out when the reader could not read it, or when a price or size is not finite. Counts are exact; the
+rejects file is JSON lines {row, line, column, value, reason}, the first million of them.
 """
 
 from __future__ import annotations

@@ -1,0 +1,122 @@
+"""The rhythm of bars: their interval, the phase of its grid, and the calendar they keep.
+
+The interval is the mode of the differences between neighbours, provided that four in five differences are multiples
+of it. The phase is the mode of (time modulo interval). Without a declared calendar, daily or finer bars that never
+fall on a weekend over two weeks keep XNYS if 99.5 % of them fit it, else the weekdays; all others are taken as round
+the clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from datasets.market import calendars, intervals
+from datasets.market.intervals import DAY, HOUR, MINUTE, SECOND, WEEK, Interval
+from datasets.quality.checks.spec import Spec
+
+WEEKDAYS = "weekdays"
+ROWS = 131_072  # the first rows of an instrument decide; how a file is cut into blocks must not
+_BARS = ("bars",)
+
+SPECS = (
+    Spec(
+        "interval.known",
+        "Bars have one interval",
+        "count",
+        "These symbols have no regular interval, or another than the first symbol; the row is their first.",
+        "Without an interval, missing bars cannot be counted and coarser bars cannot be made.",
+        "Check that the file holds bars of one interval only, or upload the symbols apart.",
+        _BARS,
+    ),
+    Spec(
+        "interval.declared",
+        "The interval is the declared one",
+        "count",
+        "The interval found differs from the declared one; the row is the symbol's first.",
+        "Missing bars were counted on the declared grid.",
+        "Leave the interval out or declare the true one.",
+        _BARS,
+    ),
+    Spec(
+        "interval.regular",
+        "Bars stand on the grid",
+        "count",
+        "These stamps lie off the grid of the interval.",
+        "Joins by time with other data miss such rows.",
+        "If the stamps are those of events (funding, for example), nothing; else round them at their source.",
+        _BARS,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """What is expected of an instrument's bars; `interval` None when irregular, `found` what the stamps say."""
+
+    interval: Interval | None
+    found: Interval | None
+    phase_ns: int
+    calendar: str
+    inferred: bool
+
+
+def read(ts: np.ndarray, declared: str | None, calendar: str | None) -> Rhythm:
+    """Return the rhythm of sorted stamps (the first ROWS of an instrument)."""
+    found = interval_of(ts)
+    interval = intervals.parse(declared) if declared else found
+    phase = phase_of(ts, interval)
+    if calendar:
+        return Rhythm(interval, found, phase, calendar, False)
+    return Rhythm(interval, found, phase, infer_calendar(ts, interval), True)
+
+
+def interval_of(ts: np.ndarray) -> Interval | None:
+    """Return the interval of sorted stamps, None when they have none."""
+    steps = np.diff(ts)
+    steps = steps[steps > 0]
+    if not len(steps):
+        return None
+    # stamps of events jitter by milliseconds around their grid
+    rounded = np.where(steps >= MINUTE, (steps + SECOND // 2) // SECOND * SECOND, steps)
+    lengths, counts = np.unique(rounded, return_counts=True)
+    mode = int(lengths[np.argmax(counts)])
+    if 28 * DAY <= mode <= 31 * DAY and ((lengths >= 28 * DAY) & (lengths <= 31 * DAY)).mean() >= 0.5:
+        return intervals.parse("1M")
+    fits = counts[(lengths % mode) == 0].sum()
+    if mode % SECOND or mode > 366 * DAY or (fits < 0.8 * counts.sum() and mode % DAY):
+        return None
+    return intervals.parse("1w") if mode == WEEK else intervals.from_ns(mode)
+
+
+def phase_of(ts: np.ndarray, interval: Interval | None) -> int:
+    """Return where on the epoch's grid the stamps stand: the mode of time modulo interval, ns."""
+    if interval is None or interval.duration_ns is None:
+        return 0
+    phases, counts = np.unique(ts % interval.duration_ns, return_counts=True)
+    return int(phases[np.argmax(counts)])
+
+
+def off_grid(ts: np.ndarray, rhythm: Rhythm) -> np.ndarray:
+    """Tell which stamps lie off the grid; daily and longer bars may move by the hour of summer time."""
+    if rhythm.interval is None or rhythm.interval.duration_ns is None:
+        return np.zeros(len(ts), bool)
+    step = rhythm.interval.duration_ns
+    shift = (ts - rhythm.phase_ns) % step
+    if step < DAY:
+        return shift != 0
+    return (shift % DAY != 0) & (shift != HOUR) & (shift != step - HOUR)
+
+
+def infer_calendar(ts: np.ndarray, interval: Interval | None) -> str:
+    """Return the calendar that stamps keep when nobody declared one."""
+    longest = interval.duration_ns if interval else None
+    if longest is None or longest > DAY or ts[-1] - ts[0] < 2 * WEEK:
+        return calendars.CONTINUOUS
+    days = ts // DAY
+    if ((days + 3) % 7 >= 5).any():  # 1970-01-01 was a Thursday
+        return calendars.CONTINUOUS
+    sessions = calendars.sessions("XNYS", int(ts[0]), int(ts[-1]) + 1)
+    inside = np.isin(days * DAY, sessions.label_ns) if longest == DAY else sessions.locate(ts) >= 0
+    return "XNYS" if inside.mean() >= 0.995 else WEEKDAYS

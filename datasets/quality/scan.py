@@ -1,0 +1,299 @@
+"""One pass over a raw file: read, map, split by instrument, check, write canonical Parquet, report.
+
+Instruments that arrive in order stream straight into their lanes. One that does not, and all beyond the first few
+lanes, go to sorted runs on disk that are merged at the end: memory stays flat at any size, and the files are the same
+either way. A file that is bad is a RED report, never an exception.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from datasets.formats import readers, targets
+from datasets.formats.batches import MappedBatch
+from datasets.formats.errors import ColumnMissing, MappingIncomplete
+from datasets.market import kinds
+from datasets.quality import identity, report, thresholds
+from datasets.quality.checks.times import Order
+from datasets.quality.intake import ROW, Intake, Rejects
+from datasets.quality.lanes import Job, Lane
+from datasets.quality.merge import Runs, keys, ordered
+from datasets.quality.progress import Progress
+from datasets.quality.result import Findings, Sample
+from tradenexus.errors import Unprocessable
+
+LANES = 16  # instruments written at once; each may hold a row group in memory
+LANE_ROWS = 32_768  # rows of an instrument gathered before they are looked at
+RUN_ROWS = 1_000_000  # rows sorted at once
+_DROPS = ("duplicates.ids", "duplicates.bars", "duplicates.bar_conflicts")
+
+
+def scan(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Check a raw file and write its canonical files to `out_dir` -> {files, report, rejects, rows, interval}.
+
+    params: raw (path), plan, profile, thresholds, calendar, interval, out_dir, symbol, venue, nowNs. Refuses
+    ThresholdUnknown, CalendarUnknown, FrequencyUnsupported and what is wrong with the plan; whatever is wrong with
+    the file is in the report.
+    """
+    started = time.monotonic()
+    limits = thresholds.resolve(params.get("profile"), params.get("thresholds"))
+    found = _Scan(params, limits)
+    progress = Progress(emit, "validate", _size(params["raw"]), "bytes")
+    done = 0
+    try:
+        for batch in readers.open_batches(params["raw"], found.plan):
+            found.take(batch)
+            done = batch.bytes_read
+            progress.report(done, rows=found.intake.read)
+    except (MappingIncomplete, ColumnMissing):
+        raise  # the plan is wrong, not the file
+    except Unprocessable as problem:
+        found.stopped(problem)
+    progress.report(done, last=True, rows=found.intake.read)
+    answer = found.finish(params.get("profile") or "standard")
+    answer["report"]["durationMs"] = round((time.monotonic() - started) * 1000)
+    return answer
+
+
+def _size(raw: str | int | Path) -> int:
+    return os.fstat(raw).st_size if isinstance(raw, int) else Path(raw).stat().st_size
+
+
+class _Instrument:
+    """Where the rows of one symbol go: a lane of their own, or the runs."""
+
+    def __init__(self, number: int, name: str):
+        self.number, self.name = number, name
+        self.lane: Lane | None = None
+        self.late = False  # its lane was given up
+        self.held: list[pa.Table] = []
+        self.held_rows = 0
+
+
+class _Scan:
+    def __init__(self, params: dict[str, Any], limits: dict[str, Any]):
+        self.plan = dict(params["plan"])
+        if params.get("symbol") and not self.plan.get("symbol"):
+            self.plan["symbol"] = params["symbol"]
+        self.limits, self.kind = limits, self.plan["kind"]
+        self.folder = Path(params["out_dir"])
+        self.findings = Findings()
+        self.rejects = Rejects(self.folder / "rejects.jsonl")
+        self.intake = Intake(self.kind, self.findings, self.rejects)
+        self.order = Order(self.findings)
+        self.instruments: list[_Instrument] = []
+        self.by_name: dict[str, _Instrument] = {}
+        self.lanes = 0
+        self.runs = Runs(self.folder, RUN_ROWS)
+        self.job = self._job(params)
+        self.files: list[dict[str, Any]] = []
+
+    def _job(self, params: dict[str, Any]) -> Job:
+        mapping = targets.canonical(self.kind, self.plan["columnMapping"])
+        now_ns = params.get("nowNs") or time.time_ns()
+        return Job(
+            kind=self.kind,
+            venue=params.get("venue") or self.plan.get("venue") or "",
+            limits=self.limits,
+            calendar=params.get("calendar") or None,
+            interval=params.get("interval") or None,
+            latest_ns=now_ns + int(self.limits["future_s"] * 1e9),
+            has_ids="trade_id" in mapping,
+            has_sequence="sequence" in mapping,
+            folder=self.folder,
+            intake=self.intake,
+            dropped=Findings(),
+        )
+
+    # --- while reading
+
+    def take(self, batch: MappedBatch) -> None:
+        table = self.intake.accept(batch)
+        if not table.num_rows:
+            return
+        codes, table = self._codes(table.combine_chunks())
+        if not table.num_rows:
+            return
+        if len(codes) > 1 and (codes[1:] != codes[:-1]).any():
+            grouped = np.argsort(codes, kind="stable")
+            codes, table = codes[grouped], table.take(pa.array(grouped))
+        ts = table.column("ts_event").cast(pa.int64()).to_numpy()
+        self.order.push(codes, ts, table.column(ROW).to_numpy(), [each.name for each in self.instruments])
+        self._route(codes, table)
+
+    def _codes(self, table: pa.Table) -> tuple[np.ndarray, pa.Table]:
+        symbols = table.column(kinds.SYMBOL).unify_dictionaries().combine_chunks()
+        if isinstance(symbols, pa.ChunkedArray):
+            symbols = symbols.chunk(0)
+        names = symbols.dictionary.to_pylist()
+        indices = symbols.indices.to_numpy(zero_copy_only=False)
+        used = range(len(names)) if len(names) <= 1 else np.unique(indices).tolist()
+        known = np.full(max(len(names), 1), -1, dtype=np.int64)
+        for number in used:
+            known[number] = self._number(names[number])
+        codes = known[indices]
+        table = table.drop_columns([kinds.SYMBOL])
+        if (known[list(used)] >= 0).all():
+            return codes, table
+        over = codes < 0
+        rest = table.append_column("symbol", symbols.cast(pa.string())).filter(pa.array(over))
+        self.intake.leave_out(rest, "symbol", "TOO_MANY_INSTRUMENTS", "schema.instruments")
+        return codes[~over], table.filter(pa.array(~over))
+
+    def _number(self, name: str) -> int:
+        instrument = self.by_name.get(name)
+        if instrument is None:
+            if len(self.instruments) >= int(self.limits["max_instruments"]):
+                return -1
+            instrument = _Instrument(len(self.instruments), name)
+            if self.lanes < LANES:
+                self.lanes += 1
+                instrument.lane = Lane(self.job, name, self.folder / f"{instrument.number:05d}.parquet")
+            self.instruments.append(instrument)
+            self.by_name[name] = instrument
+        return instrument.number
+
+    def _route(self, codes: np.ndarray, table: pa.Table) -> None:
+        starts = np.flatnonzero(np.concatenate(([True], codes[1:] != codes[:-1])))
+        ends = np.append(starts[1:], len(codes))
+        rest = np.zeros(len(codes), bool)
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            instrument = self.instruments[codes[start]]
+            if instrument.lane is None or instrument.late:
+                rest[start:end] = True
+                continue
+            instrument.held.append(table.slice(start, end - start))
+            instrument.held_rows += end - start
+            if instrument.held_rows >= LANE_ROWS:
+                self._flush(instrument)
+        if rest.any():
+            late = np.flatnonzero(rest)
+            self.runs.add(table if rest.all() else table.take(pa.array(late)), codes[late])
+
+    def _flush(self, instrument: _Instrument) -> None:
+        lane = instrument.lane
+        if not instrument.held or lane is None:
+            return
+        arrived = pa.concat_tables(instrument.held).combine_chunks()
+        instrument.held, instrument.held_rows = [], 0
+        table = ordered(arrived)
+        ts, sequence = keys(table.slice(0, 1))
+        if lane.last_key is None or (int(ts[0]), int(sequence[0])) >= lane.last_key:
+            lane.write(table)
+            return
+        lane.give_up()
+        instrument.late = True
+        self.runs.add(arrived, np.full(arrived.num_rows, instrument.number))
+
+    def stopped(self, problem: Unprocessable) -> None:
+        """Note that the file could not be read further."""
+        details = {
+            name: problem.details[name] for name in ("row", "line") if isinstance(problem.details.get(name), int)
+        }
+        row = details.get("row", self.intake.read)
+        reason = f"{problem.code}: {problem.message}"
+        self.findings["schema.file"].add_one(Sample(row, None, reason, line=details.get("line")))
+
+    # --- at the end
+
+    def finish(self, profile: str) -> dict[str, Any]:
+        for instrument in self.instruments:
+            self._flush(instrument)
+        self.runs.settle()
+        for instrument in self.instruments:
+            self._settle(instrument)
+        self.runs.remove()
+        self.rejects.close()
+        self.findings.merge(self.job.dropped)
+        self._judge_intervals()
+        rows = self._rows()
+        if not rows["accepted"]:
+            self.findings["schema.rows"].add_one(Sample(0, None, "no rows"))
+        body = report.build(self.kind, self.findings, rows, self.limits, profile, self.intake.lines)
+        body["calendars"] = sorted({file.pop("calendar") for file in self.files} - {""})
+        intervals = {file["interval"] for file in self.files}
+        return {
+            "files": self.files,
+            "report": body,
+            "rejects": {"path": str(self.rejects.path), "count": self.rejects.count, "written": self.rejects.written},
+            "rows": rows,
+            "interval": intervals.pop() if len(intervals) == 1 else None,
+        }
+
+    def _settle(self, instrument: _Instrument) -> None:
+        lane = instrument.lane
+        if lane is None or instrument.late:
+            merged = Lane(self.job, instrument.name, self.folder / f"{instrument.number:05d}.merged.parquet")
+            for table in self.runs.read(instrument.number, lane.read() if lane else None):
+                merged.write(table)
+            if lane is not None:
+                lane.remove()
+            lane = merged
+        written = lane.close()
+        column = "trade_id" if lane.ids_are_text else "sequence"
+        if written is not None and self.job.text_ids and (lane.ids_are_text or not lane.ids_ascend):
+            marks = identity.repeats(lane.path, column, self.folder)
+            if marks is not None:
+                lane, written = self._without(lane, marks)
+        if written is not None and written.rows:
+            path = self.folder / f"{instrument.number:05d}.parquet"
+            lane.path.rename(path)
+            self._file(lane, written, path)
+        self.findings.merge(lane.findings)
+        lane.remove(rows_only=True)
+
+    def _without(self, lane: Lane, marks: np.ndarray) -> tuple[Lane, Any]:
+        clean = Lane(self.job, lane.name, lane.path.with_suffix(".unique.parquet"))
+        clean.ids_are_text = lane.ids_are_text
+        at = 0
+        for table in lane.read():
+            drop = marks[at : at + table.num_rows]
+            at += table.num_rows
+            if drop.any():
+                gone = table.filter(pa.array(drop))
+                clean.reject(gone, "DUPLICATE_ID")
+                block = clean.block(gone)
+                self.job.dropped["duplicates.ids"].add(block, np.ones(len(block), bool), block["price"])
+                table = table.filter(pa.array(~drop))
+            clean.write(table)
+        lane.remove()
+        return clean, clean.close()
+
+    def _file(self, lane: Lane, written: Any, path: Path) -> None:
+        beat = lane.beat
+        self.files.append(
+            {
+                "instrument": lane.name,
+                "venue": self.job.venue,
+                "path": str(path),
+                "rows": written.rows,
+                "sizeBytes": written.size_bytes,
+                "sha256": written.sha256,
+                "t0Ns": written.t0_ns,
+                "t1Ns": written.t1_ns,
+                "interval": beat.interval.text if beat and beat.interval else None,
+                "calendar": f"{beat.calendar}{' (inferred)' if beat.inferred else ''}" if beat else "",
+            }
+        )
+
+    def _judge_intervals(self) -> None:
+        if self.kind != kinds.BARS or len(self.files) < 2:
+            return
+        first = self.files[0]["interval"]
+        for file in self.files[1:]:
+            if file["interval"] not in (None, first) and file["rows"] > 1:
+                value = f"{file['interval']}, others {first}"
+                self.findings["interval.known"].add_one(Sample(0, file["t0Ns"], value, file["instrument"]))
+
+    def _rows(self) -> dict[str, int]:
+        accepted = sum(file["rows"] for file in self.files)
+        dropped = sum(self.findings[check].count for check in _DROPS)
+        rejected = self.intake.rejected
+        return {"read": self.intake.read, "accepted": accepted, "rejected": rejected, "duplicatesDropped": dropped}
