@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from datasets.market import intervals
 from datasets.models import DatasetVersion, VersionFile
 from datasets.reads import BATCH_ROWS, decimal_text, files_of, opened, time_text
 from tradenexus.errors import BadRequest
@@ -22,7 +23,9 @@ def chart(version: DatasetVersion, instrument: str | None, start: int | None, en
     file = files_of(version, instrument)[0]
     start = file.t0_ns if start is None else max(start, file.t0_ns)
     end = file.t1_ns + 1 if end is None else min(end, file.t1_ns + 1)
-    span_ns = next((s for s in SPANS_S if (end - start) // (s * 10**9) < most), SPANS_S[-1]) * 10**9
+    own_ns = (intervals.parse(file.interval).duration_ns or 0) if file.interval else 0
+    fitting = (s * 10**9 for s in SPANS_S if s * 10**9 >= own_ns and (end - start) // (s * 10**9) < most)
+    span_ns = next(fitting, SPANS_S[-1] * 10**9)
     bars = _reduce(file, version.kind, start, end, span_ns) if start < end else []
     return {
         "symbol": file.instrument,

@@ -29,7 +29,7 @@ STANDING = SOURCES | {Status.TRANSFORMING}
 
 
 class FrequencyNotCoarser(Unprocessable):
-    """Bars can only be made into coarser bars. Ask for a frequency above the version's own, or start from trades."""
+    """Bars can only be made into whole multiples of themselves. Ask for a coarser frequency, or start from trades."""
 
     code = "FREQUENCY_NOT_COARSER"
 
@@ -66,7 +66,10 @@ def _source(dataset: Dataset, wanted: Any) -> DatasetVersion:
 
 
 def _is_coarser(frequency: str, interval: str) -> bool:
-    return not interval or intervals.parse(frequency).nominal_ns > intervals.parse(interval).nominal_ns
+    if not interval:
+        return True
+    own, wanted = intervals.parse(interval), intervals.parse(frequency)
+    return own != wanted and own.divides(wanted)
 
 
 def _standing(source: DatasetVersion, params: dict[str, Any]) -> DatasetVersion | None:
