@@ -7,12 +7,14 @@ second waits for the first at the unique constraint.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from django.db import IntegrityError
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -76,7 +78,7 @@ def _first(
         response = method(view, request, *args, **kwargs)
         headers = {name: response[name] for name in _KEPT_HEADERS if response.has_header(name)}
         IdempotencyKey.everyone.filter(id=row.id).update(
-            status=response.status_code, answer=response.data, headers=headers
+            status=response.status_code, answer=_as_sent(response), headers=headers
         )
     return response
 
@@ -98,6 +100,11 @@ def _replay(actor: Actor, operation: str, key: str, body_hash: str) -> Response 
     if row.body_hash != body_hash:
         raise KeyConflict("this Idempotency-Key was used before with another body", {"operation": operation})
     return Response(row.answer, status=row.status, headers={**row.headers, "Idempotent-Replay": "true"})
+
+
+def _as_sent(response: Response) -> Any:
+    """Return the answer's JSON as the renderer writes it (times, ids and decimals become text)."""
+    return json.loads(JSONRenderer().render(response.data))
 
 
 def _gone() -> Response:
