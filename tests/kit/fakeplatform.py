@@ -45,6 +45,7 @@ class Upload:
     length: int
     filename: str
     data: bytearray = field(default_factory=bytearray)
+    duplicate_of: str | None = None
 
 
 class FakePlatform:
@@ -65,6 +66,7 @@ class FakePlatform:
         self.questions: list[dict[str, Any]] = []
         self.job_states: list[str] = ["running", "succeeded"]
         self.grade = "GREEN"
+        self.duplicate_of: str | None = None
         self.file = b""
         self.version = "0.1.0"
         self.patch_limit = 0

@@ -52,9 +52,10 @@ def session(upload: Upload) -> dict[str, Any]:
         "uploadUrl": f"/v1/uploads/{upload.id}",
         "datasetId": upload.dataset_id,
         "offset": len(upload.data),
-        "length": upload.length,
+        "sizeBytes": upload.length,
         "filename": upload.filename,
-        "state": "open",
+        "state": "receiving",
+        "duplicateOf": upload.duplicate_of,
         "expiresAt": TIME,
     }
 
@@ -103,7 +104,11 @@ def complete(call: Handler, body: Any, dataset_id: str) -> None:
         return call.refuse(409, "CHECKSUM_MISMATCH", "the digest differs")
     dataset = call.platform.datasets[dataset_id]
     dataset |= {"status": "uploaded", "sha256": body["sha256"]}
-    call.ok({"dataset": dataset, "job": shown(call.platform.job("upload.ingest"))}, 202)
+    answer = {"dataset": dataset, "job": shown(call.platform.job("upload.ingest")), "version": dataset["version"]}
+    if call.platform.duplicate_of:
+        upload.duplicate_of = answer["duplicateOf"] = call.platform.duplicate_of
+        dataset["status"] = "archived"
+    call.ok(answer, 202)
 
 
 def sniff(call: Handler, body: Any) -> None:
@@ -142,29 +147,49 @@ def dataset(call: Handler, _: Any, dataset_id: str) -> None:
 
 
 def archive(call: Handler, _: Any, dataset_id: str) -> None:
-    call.platform.datasets[dataset_id]["status"] = "archived"
-    call.ok({"dataset": call.platform.datasets[dataset_id]})
+    item = call.platform.datasets[dataset_id]
+    if call.query.get("version") != str(item["version"]):
+        return call.refuse(404, "NOT_FOUND", "no such version")
+    item["status"] = "archived"
+    call.ok({"dataset": item, "version": item["version"]})
 
 
 def versions(call: Handler, _: Any, dataset_id: str) -> None:
-    item = call.platform.datasets[dataset_id]
-    call.page([{"id": item["versionId"], "version": item["version"], "status": item["status"], "kind": item["kind"]}])
+    item = call.platform.datasets.get(dataset_id)
+    call.page([shown_version(item)]) if item else call.refuse(404, "NOT_FOUND", "no such dataset")
+
+
+def shown_version(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": item["versionId"],
+        "datasetId": item["id"],
+        "version": item["version"],
+        "status": item["status"],
+        "operation": "upload",
+        "filename": item["filename"],
+        "kind": item["kind"],
+        "rowCount": item["rowCount"],
+        "sha256": item["sha256"],
+        "symbols": item["symbols"],
+        "grade": item["grade"],
+    }
 
 
 def version(call: Handler, _: Any, dataset_id: str, number: str) -> None:
     item = call.platform.datasets.get(dataset_id)
     if item is None or int(number) != item["version"]:
         return call.refuse(404, "NOT_FOUND", "no such version")
-    call.ok({"version": {"id": item["versionId"], "version": item["version"], "status": item["status"], "rowCount": 3}})
+    call.ok({"version": shown_version(item) | {"files": [{"symbol": symbol} for symbol in item["symbols"]]}})
 
 
 def action(call: Handler, body: Any, dataset_id: str, action: str) -> None:
     item = call.platform.datasets.get(dataset_id)
     if item is None:
         return call.refuse(404, "NOT_FOUND", "no such dataset")
-    answer: dict[str, Any] = {"dataset": item, "job": shown(call.platform.job(f"dataset.{action.split('/')[0]}"))}
+    job = shown(call.platform.job(f"dataset.{action.split('/')[0]}"))
+    answer: dict[str, Any] = {"dataset": item, "version": item["version"], "job": job}
     if action == "transform/candles":
-        answer["outputVersionId"] = item["versionId"]
+        answer |= {"outputVersionId": item["versionId"], "outputVersion": item["version"]}
     if action == "publish/lona":
         answer["publication"] = {"id": new_id("pub"), "datasetId": dataset_id, "version": 1, "state": "queued"}
         call.platform.answers[f"/v1/publications/{answer['publication']['id']}"] = {

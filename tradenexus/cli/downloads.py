@@ -70,9 +70,11 @@ class Download:
         if have and etag:
             headers |= {"Range": f"bytes={have}-", "If-Range": etag}
         with self.client.stream(self.url, self.params, headers) as (answer, blocks):
-            if answer.status == 416 and have:
+            if answer.status == 416 and have and digest_of({"etag": etag}) == self._digest():
+                return
+            if have and (answer.status == 416 or (answer.status == 206 and answer.headers.get("etag") != etag)):
                 self.part.unlink()
-                raise Cut("the range is no longer there, beginning anew")
+                raise Cut("the file changed at the server, beginning anew")
             if answer.status in (429, 502, 503, 504):
                 raise Cut(f"the server answered {answer.status}")
             if answer.status not in (200, 206):
@@ -97,12 +99,15 @@ class Download:
         if total and done != total:
             raise Cut(f"{done} of {total} bytes came")
 
-    def _verify(self) -> str:
+    def _digest(self) -> str:
         digest = hashlib.sha256()
         with self.part.open("rb") as stream:
             for block in iter(lambda: stream.read(1 << 20), b""):
                 digest.update(block)
-        found = digest.hexdigest()
+        return digest.hexdigest()
+
+    def _verify(self) -> str:
+        found = self._digest()
         if self.sha256 and found != self.sha256:
             self.part.unlink()
             self.stamp.unlink(missing_ok=True)

@@ -148,18 +148,26 @@ class Sender:
         )
 
     def _finished_earlier(self, entry: Entry) -> dict[str, Any] | None:
-        """Return the result of an earlier run on the same file, while its dataset is still there."""
+        """Return the result of an earlier run on the same file, while what it made is still there."""
         if entry.state != "done":
             return None
-        try:
-            dataset = self.nx.client.get(f"/v1/datasets/{entry.dataset_id}", patience_s=PATIENCE_S)["dataset"]
-        except Missing:
-            dataset = {"status": "archived"}
-        if dataset.get("status") == "archived":
+        found = self._earlier(entry)
+        if found is None:
             entry.generation, entry.state, entry.upload_id, entry.upload_url = entry.generation + 1, "open", None, None
             return None
         self.nx.out.note(f"{Path(entry.path).name}: sent before as {entry.dataset_id} (anew: --no-resume)")
-        return _result(entry, dataset, None)
+        return found
+
+    def _earlier(self, entry: Entry) -> dict[str, Any] | None:
+        try:
+            versions = list(self.nx.client.pages(f"/v1/datasets/{entry.dataset_id}/versions"))
+            session = self.nx.client.get(f"/v1/uploads/{entry.upload_id}", patience_s=PATIENCE_S)["upload"]
+        except Missing:
+            return None
+        mine = next((version for version in versions if version["id"] == entry.version_id), None)
+        if mine is None or (mine["status"] == "archived" and not session.get("duplicateOf")):
+            return None
+        return _result(entry, mine, None) | {"duplicateOf": session.get("duplicateOf")}
 
     def _advance(self, parcel: Parcel, entry: Entry) -> dict[str, Any]:
         if entry.upload_url is None:
@@ -223,21 +231,20 @@ class Sender:
         answer = self.nx.client.post(path, body, key=f"cli-complete-{entry.upload_id}", patience_s=PATIENCE_S)
         entry.state = "done"
         self.ledger.save(entry)
-        result = _result(entry, answer.get("dataset") or {}, answer.get("job"))
-        result["duplicateOf"] = answer.get("duplicateOf") or (answer.get("dataset") or {}).get("duplicateOf")
-        return result
+        told = {"version": answer.get("version"), "status": (answer.get("dataset") or {}).get("status")}
+        return _result(entry, told, answer.get("job")) | {"duplicateOf": answer.get("duplicateOf")}
 
 
-def _result(entry: Entry, dataset: dict[str, Any], job: dict[str, Any] | None) -> dict[str, Any]:
+def _result(entry: Entry, version: dict[str, Any], job: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "file": entry.path,
         "datasetId": entry.dataset_id,
         "versionId": entry.version_id,
-        "version": dataset.get("version"),
+        "version": version.get("version"),
         "uploadId": entry.upload_id,
         "sizeBytes": entry.size_bytes,
         "sha256": entry.sha256,
-        "status": dataset.get("status"),
+        "status": version.get("status"),
         "duplicateOf": None,
         "job": job,
     }

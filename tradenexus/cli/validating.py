@@ -20,14 +20,14 @@ def start(nx: Invocation, target: Target, body: dict[str, Any], *, key: str | No
 
 
 def finish(nx: Invocation, target: Target, job: dict[str, Any]) -> dict[str, Any]:
-    """Wait for a validation; returns the dataset, or raises GateFailed with what was found."""
+    """Wait for a validation; returns the version, or raises GateFailed with what was found."""
     job = waiting.follow(nx, job, again=f"nexus job watch {job['id']}")
     report = nx.client.get(f"{target.path}/quality-report", {"version": target.version})["qualityReport"]
-    dataset = nx.client.get(target.path)["dataset"]
+    version = nx.client.get(f"{target.path}/versions/{target.version}")["version"]
     if report.get("status") == "validation_failed" or report.get("grade") == "RED":
         raise failed(target, report)
     waiting.succeed(job, what="validation")
-    return dataset | {"grade": report.get("grade", dataset.get("grade")), "score": report.get("score")}
+    return version | {"grade": report.get("grade"), "score": report.get("score")}
 
 
 def failed(target: Target, report: dict[str, Any]) -> GateFailed:

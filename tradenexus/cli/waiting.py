@@ -68,7 +68,7 @@ def line(job: dict[str, Any]) -> str:
         parts.append(figures.pair(int(done), int(total)) if bytes_ else f"{int(done):,}/{int(total):,}")
     elif done is not None:
         parts.append(f"{int(done):,} {progress.get('unit') or ''}".strip())
-    left = progress.get("etaS", progress.get("etaSeconds"))
+    left = progress.get("eta_s")
     if left:
         parts.append(f"eta {figures.span(float(left))}")
     return "  ".join(parts)

@@ -186,13 +186,14 @@ def test_red_data_ends_with_the_gates_code_and_its_findings(platform, nexus, tra
     assert "quality show" in ran.err
 
 
-def test_an_identical_file_is_not_validated_again(platform, nexus, trades):
-    platform.job_states = ["succeeded"]
-    nexus("upload", trades, "--no-validate")
-    for job in platform.jobs.values():
-        job["result"] = {"duplicateOf": "ds_x@1"}
-    ran = nexus("upload", trades, "--no-resume", "--wait")
-    assert ran.code == 0
+def test_an_identical_file_is_not_validated_and_known_as_such_the_next_time(platform, nexus, trades):
+    platform.duplicate_of = "ds_x@1"
+    ran = nexus("upload", trades, "--wait", "--json")
+    assert (ran.code, ran.json["duplicateOf"]) == (0, "ds_x@1")
+    again = nexus("upload", trades, "--wait", "--json")
+    assert (again.code, again.json["duplicateOf"]) == (0, "ds_x@1")
+    assert platform.posts("validate") == []
+    assert len(platform.uploads) == 1
 
 
 def test_several_files_go_side_by_side(platform, nexus, home):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from tradenexus.cli import invocation, params, preview, references
+from tradenexus.cli.failures import Usage
 from tradenexus.cli.output import Column
 
 app = params.noun("Datasets and their versions.")
@@ -137,20 +138,34 @@ def coverage(ctx: typer.Context, ref: params.Ref) -> None:
 
 
 @app.command()
-def archive(ctx: typer.Context, ref: params.Ref) -> None:
-    """Archive a dataset with all its versions. Asks first."""
+def diff(
+    ctx: typer.Context,
+    a: Annotated[str, typer.Argument(metavar="A", help="REF with a version.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another version of the same dataset, name@8 or 8.")],
+) -> None:
+    """Show what differs between two versions."""
     nx = invocation.of(ctx)
-    target = references.resolve(nx.client, ref)
-    if target.version is not None:
-        raise references.Usage(
-            "archive takes a whole dataset",
-            why=f"{ref} pins a version",
-            hint=f"nexus dataset archive {target.dataset_id}",
-        )
-    dataset = nx.client.get(target.path)["dataset"]
-    nx.confirm(f"archive {dataset.get('name')} ({target.dataset_id}) with all its versions?")
-    body = nx.client.delete(target.path) or {}
-    nx.out.facts(body.get("dataset") or dataset | {"status": "archived"}, FACTS)
+    first, _ = references.pinned(nx.client, a)
+    second = references.Target(first.dataset_id, int(b)) if b.isdigit() else references.pinned(nx.client, b)[0]
+    if second.dataset_id != first.dataset_id:
+        raise Usage("a diff is between versions of one dataset", why=f"{first} and {second}")
+    body = nx.client.get(f"{first.path}/diff/{first.version}...{second.version}")
+    if nx.out.structured:
+        nx.out.document(body)
+        return
+    rows = [{"what": what, "a": pair[0], "b": pair[1]} for what, pair in body["changed"].items()]
+    columns = (Column("WHAT", "what"), Column(f"v{first.version}", "a"), Column(f"v{second.version}", "b"))
+    nx.out.rows(rows, columns, "identical content" if body["identical"] else f"{body['rowsDelta']} rows")
+
+
+@app.command()
+def archive(ctx: typer.Context, ref: params.Ref) -> None:
+    """Archive a version, or the newest; nothing is deleted, lineage stays. Asks first."""
+    nx = invocation.of(ctx)
+    target, version = references.pinned(nx.client, ref)
+    nx.confirm(f"archive version {target.version} of {ref}?")
+    body = nx.client.delete(f"{target.path}?version={target.version}")
+    nx.out.facts(version | {"status": "archived"}, FACTS, f"version {body['version']} is archived")
 
 
 @app.command()
@@ -158,26 +173,12 @@ def download(
     ctx: typer.Context,
     ref: params.Ref,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File, or folder to put it in.")] = None,
-    symbols: Annotated[str | None, typer.Option(help="Only these symbols, with commas.")] = None,
-    start: Annotated[str | None, typer.Option("--from", help="From this time (inclusive).")] = None,
-    end: Annotated[str | None, typer.Option("--to", help="To this time (exclusive).")] = None,
-    format_: Annotated[str | None, typer.Option("--format", help="As the API names it: parquet, csv.")] = None,
+    symbols: Annotated[str | None, typer.Option(help="Only these symbols, with commas; a file each.")] = None,
+    raw: Annotated[bool | None, typer.Option("--raw/--canonical", help="As uploaded, or Parquet per symbol.")] = None,
 ) -> None:
     """Fetch a version's bytes, verified; running it again goes on with the .part file."""
-    from tradenexus.cli import downloads, fetching
+    from tradenexus.cli import fetching
 
     nx = invocation.of(ctx)
     target, version = references.pinned(nx.client, ref)
-    params: dict[str, Any] = {
-        "version": target.version,
-        "symbols": symbols,
-        "start": start,
-        "end": end,
-        "format": format_,
-    }
-    name = downloads.safe_name(
-        f"{fetching.stem(nx.client, target)}-v{target.version}{fetching.suffix(version, format_)}"
-    )
-    path = out / name if out is not None and out.is_dir() else out or Path(name)
-    downloads.check_target(path, replace=nx.options.yes)
-    fetching.fetch(nx, f"{target.path}/download", params, path)
+    fetching.fetch_all(nx, target, version, fetching.wanted(version, symbols, raw), out)

@@ -12,9 +12,10 @@ from tradenexus.cli.output import Column
 
 app = params.verb()
 COLUMNS = (
-    Column("KIND", "kind|type"),
+    Column("KIND", "kind"),
     Column("ID", "id"),
-    Column("NAME", "name|title|label"),
+    Column("NAME", "label"),
+    Column("DETAIL", "detail", drop=2),
     Column("WHERE", "url", drop=1),
 )
 

@@ -12,21 +12,25 @@ from tradenexus.cli.output import Column
 app = params.noun("Upload sessions kept by the server.")
 
 COLUMNS = (
-    Column("ID", "id|uploadId"),
+    Column("ID", "id"),
     Column("FILE", "filename", drop=1),
-    Column("OFFSET", "offset|offsetBytes", right=True),
-    Column("LENGTH", "length|sizeBytes", right=True),
-    Column("STATE", "state|status", state=True),
+    Column("OFFSET", "offset", right=True),
+    Column("LENGTH", "sizeBytes", right=True),
+    Column("STATE", "state", state=True),
     Column("EXPIRES", "expiresAt", drop=3),
     Column("DATASET", "datasetId", drop=2),
 )
 
 
 @app.command("list")
-def list_(ctx: typer.Context, limit: params.Limit = 50) -> None:
+def list_(
+    ctx: typer.Context,
+    all_: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
+    limit: params.Limit = 50,
+) -> None:
     """List open sessions and how much of each arrived."""
     nx = invocation.of(ctx)
-    items = list(nx.client.pages("/v1/uploads", limit=limit))
+    items = list(nx.client.pages("/v1/uploads", {"state": None if all_ else "live"}, limit=limit))
     nx.out.rows(items, COLUMNS, f"{len(items)} sessions - Web: {nx.web('uploads')}")
 
 

@@ -12,7 +12,12 @@ from tradenexus.cli.output import Column
 
 app = params.noun("Derived versions of a dataset.")
 
-STARTED = (Column("job", "job.id"), Column("state", "job.state", state=True), Column("version id", "outputVersionId"))
+STARTED = (
+    Column("job", "job.id"),
+    Column("state", "job.state", state=True),
+    Column("version", "outputVersion"),
+    Column("version id", "outputVersionId"),
+)
 
 
 @app.callback()
@@ -39,17 +44,11 @@ def candles(
     given = {"frequency": frequency, "price": price, "emptyBars": empty_bars, "session": session}
     body = {key: value for key, value in (given | {"version": target.version}).items() if value is not None}
     answer = nx.client.post(f"{target.path}/transform/candles", body, patience_s=waiting.PATIENCE_S)
-    if not wait:
+    if answer["job"] and not wait:
         waiting.announce(nx, answer["job"])
         nx.out.facts(answer, STARTED)
         return
-    waiting.finish(nx, answer["job"], what="transform")
-    version = _output(nx, target, answer["outputVersionId"])
+    if answer["job"]:  # none: the same candles are there already
+        waiting.finish(nx, answer["job"], what="transform")
+    version = nx.client.get(f"{target.path}/versions/{answer['outputVersion']}")["version"]
     nx.out.facts(version, FACTS, f"Web: {nx.web('datasets', target.dataset_id)}")
-
-
-def _output(nx: invocation.Invocation, target: references.Target, version_id: str) -> dict:
-    for item in nx.client.pages(f"{target.path}/versions"):
-        if version_id in (item.get("id"), item.get("versionId")):
-            return item
-    return nx.client.get(target.path)["dataset"]

@@ -158,9 +158,8 @@ def _finalise(nx: Any, result: dict[str, Any], *, needed: bool) -> None:
 
 
 def _refresh(nx: Any, result: dict[str, Any]) -> None:
-    dataset = nx.client.get(f"/v1/datasets/{result['datasetId']}")["dataset"]
-    result.update({key: dataset.get(key) for key in ("status", "version", "versionId", "grade")})
-    result["name"] = dataset.get("name")
+    version = nx.client.get(f"/v1/datasets/{result['datasetId']}/versions/{result['version']}")["version"]
+    result.update({key: version.get(key) for key in ("status", "sha256", "grade")})
 
 
 def _validate(nx: Any, result: dict[str, Any], body: dict[str, Any]) -> None:
@@ -173,14 +172,14 @@ def _validate(nx: Any, result: dict[str, Any], body: dict[str, Any]) -> None:
     key = f"cli-validate-{result['versionId']}-{body.get('profile', 'default')}"
     answer = validating.start(nx, target, body, key=key)
     result["job"], result["validating"] = answer["job"], True
-    result["status"] = (answer.get("dataset") or {}).get("status", "validating")
+    result["status"] = "validating"
 
 
 def _validated(nx: Any, result: dict[str, Any]) -> None:
     if result.get("validating"):
         target = Target(result["datasetId"], result.get("version"))
-        dataset = validating.finish(nx, target, result["job"])
-        result["status"], result["grade"] = dataset.get("status"), dataset.get("grade")
+        version = validating.finish(nx, target, result["job"])
+        result["status"], result["grade"] = version["status"], version["grade"]
         result["job"] = nx.client.get(f"/v1/jobs/{result['job']['id']}")["job"]
 
 

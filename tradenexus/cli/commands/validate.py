@@ -30,8 +30,7 @@ def validate(
         body["profile"] = profile
     target = references.resolve(nx.client, ref)
     answer = validating.start(nx, target, body)
-    version = answer["dataset"].get("version")
-    target = references.Target(target.dataset_id, target.version or version)
+    target = references.Target(target.dataset_id, answer["version"])
     if not wait:
         waiting.announce(nx, answer["job"])
         nx.out.facts(answer["dataset"] | {"job": answer["job"]}, FACTS)
