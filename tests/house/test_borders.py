@@ -6,6 +6,8 @@ from tests.house import tree
 
 BORDERS = {
     "tradenexus/jobs/runner.py": "job runner",
+    "tradenexus/jobs/hooks.py": "job runner, where it calls an app's hook",
+    "datasets/uploads/protocol.py": "API handler of the byte path, which Django's does not see",
     "tradenexus/jobs/hooks.py": "job runner, calling an app's on_failure",
     "backfill/node/service.py": "node loop",
     "tradenexus/rest/errors.py": "API handler",
@@ -20,7 +22,7 @@ def test_broad_except_stands_only_at_the_four_borders():
         for path in tree.python(*tree.APPS)
         if tree.name(path) not in BORDERS
         for node in ast.walk(tree.parsed(path))
-        if isinstance(node, ast.ExceptHandler) and _catches(node) & BROAD
+        if isinstance(node, ast.ExceptHandler) and _catches(node) & BROAD and not _raises_again(node)
     ]
     assert broad == []
 
@@ -44,6 +46,11 @@ def test_what_a_user_can_reach_never_reads_unscoped_rows():
         if isinstance(node, ast.Attribute) and node.attr == "everyone"
     ]
     assert reach == []
+
+
+def _raises_again(handler: ast.ExceptHandler) -> bool:
+    """Cleaning up and raising the same error again hides nothing."""
+    return isinstance(handler.body[-1], ast.Raise) and handler.body[-1].exc is None
 
 
 def _catches(handler: ast.ExceptHandler) -> set[str]:

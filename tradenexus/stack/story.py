@@ -236,5 +236,6 @@ def tape_truth(path: Path) -> dict[str, Any]:
 def stocks_file() -> Path:
     """Return the daily stocks inside the installed package; nothing of the package is run."""
     spec = importlib.util.find_spec("bokeh_sampledata")
-    expect(spec and spec.origin, "the demo's stocks are not installed: requirements/install.sh .venv demo")
-    return Path(str(spec.origin)).parent / "_data" / "stocks.csv.gz"
+    if spec is None or spec.origin is None:
+        raise Untrue("the demo's stocks are not installed: requirements/install.sh .venv demo")
+    return Path(spec.origin).parent / "_data" / "stocks.csv.gz"
