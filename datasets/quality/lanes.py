@@ -183,6 +183,8 @@ class Lane:
             return
         with self.rows_path.open("rb") as file:
             first = Sample(int(np.fromfile(file, np.int64, 1)[0]), None, "no regular interval", self.name)
+        if beat.calendar == rhythm.UNKNOWN:
+            self.findings["sessions.calendar"].add_one(Sample(first.row, None, "hours unknown", self.name))
         if beat.interval is None:
             self.findings["interval.known"].add_one(first)
         elif beat.found is None or beat.found.text != beat.interval.text:

@@ -19,8 +19,9 @@ import pyarrow as pa
 from datasets.formats import readers, targets
 from datasets.formats.batches import MappedBatch
 from datasets.formats.errors import ColumnMissing, MappingIncomplete
-from datasets.market import kinds
+from datasets.market import calendars, intervals, kinds
 from datasets.quality import identity, report, thresholds
+from datasets.quality.checks import rhythm
 from datasets.quality.checks.times import Order
 from datasets.quality.intake import ROW, Intake, Rejects
 from datasets.quality.lanes import Job, Lane
@@ -98,11 +99,16 @@ class _Scan:
     def _job(self, params: dict[str, Any]) -> Job:
         mapping = targets.canonical(self.kind, self.plan["columnMapping"])
         now_ns = params.get("nowNs") or time.time_ns()
+        calendar = params.get("calendar") or None
+        if calendar not in (None, calendars.CONTINUOUS, rhythm.WEEKDAYS) and not calendars.exists(str(calendar)):
+            raise calendars.CalendarUnknown(f"There is no calendar called {str(calendar)[:40]!r}.")
+        if params.get("interval"):
+            intervals.parse(params["interval"])
         return Job(
             kind=self.kind,
             venue=params.get("venue") or self.plan.get("venue") or "",
             limits=self.limits,
-            calendar=params.get("calendar") or None,
+            calendar=calendar,
             interval=params.get("interval") or None,
             latest_ns=now_ns + int(self.limits["future_s"] * 1e9),
             has_ids="trade_id" in mapping,

@@ -40,6 +40,15 @@ SPECS = (
         _TICKS,
     ),
     Spec(
+        "sessions.calendar",
+        "The trading hours are known",
+        "count",
+        "These symbols rest on Saturdays and keep no hours we know; missing bars were not counted.",
+        "Without a calendar, a closed market and a hole in the data look the same.",
+        "Declare the calendar of the venue and validate again.",
+        ("bars",),
+    ),
+    Spec(
         "sessions.outside",
         "Rows lie within sessions",
         "count",
@@ -79,7 +88,7 @@ class Bars:
         """Look at the rows; the last stamp is carried, so a gap on a border counts."""
         self.findings["interval.regular"].add(block, rhythm.off_grid(block.ts, self.beat))
         self.findings.figure("gaps.bars", "bars", len(block))
-        if self.beat.interval is None:
+        if self.beat.interval is None or self.beat.calendar == rhythm.UNKNOWN:
             return
         ts = block.ts if self.last is None else np.concatenate(([self.last], block.ts))
         expected, head, self.tail = expect(ts, self.beat)
@@ -142,6 +151,8 @@ def _within(ts: np.ndarray, beat: Rhythm, interval: Interval, held: Sessions) ->
     nth = np.where(at >= 0, (snapped - first[np.maximum(at, 0)]) // step, 0)
     on = (at >= 0) & (nth < bars[np.maximum(at, 0)])
     before = np.where(at >= 0, done[np.maximum(at, 0)] + np.minimum(nth, bars[np.maximum(at, 0)]), 0)
+    if beat.calendar == rhythm.WEEKDAYS:  # nobody said that such days are traded from midnight to midnight
+        return Expected(before, on), 0, 0
     head = int(before[0] - done[at[0]]) if on[0] else 0
     tail = int(done[at[-1] + 1] - before[-1] - 1) if on[-1] else 0
     return Expected(before, on), head, tail

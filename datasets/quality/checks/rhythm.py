@@ -1,9 +1,9 @@
 """The rhythm of bars: their interval, the phase of its grid, and the calendar they keep.
 
 The interval is the mode of the differences between neighbours, provided that four in five differences are multiples
-of it. The phase is the mode of (time modulo interval). Without a declared calendar, daily or finer bars that never
-fall on a weekend over two weeks keep XNYS if 99.5 % of them fit it, else the weekdays; all others are taken as round
-the clock.
+of it; the phase is the mode of (time modulo interval). Without a declared calendar, bars that never fall on a
+Saturday over two weeks keep XNYS if 99.5 % of them fit it; else daily ones keep the weekdays, and the hours of finer
+ones are unknown. All others are taken as round the clock.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from datasets.market.intervals import DAY, HOUR, MINUTE, SECOND, WEEK, Interval
 from datasets.quality.checks.spec import Spec
 
 WEEKDAYS = "weekdays"
+UNKNOWN = "unknown"
 ROWS = 131_072  # the first rows of an instrument decide; how a file is cut into blocks must not
 _BARS = ("bars",)
 
@@ -111,12 +112,14 @@ def off_grid(ts: np.ndarray, rhythm: Rhythm) -> np.ndarray:
 
 def infer_calendar(ts: np.ndarray, interval: Interval | None) -> str:
     """Return the calendar that stamps keep when nobody declared one."""
-    longest = interval.duration_ns if interval else None
-    if longest is None or longest > DAY or ts[-1] - ts[0] < 2 * WEEK:
+    length = interval.duration_ns if interval else None
+    if length is None or length > DAY or ts[-1] - ts[0] < 2 * WEEK:
         return calendars.CONTINUOUS
     days = ts // DAY
-    if ((days + 3) % 7 >= 5).any():  # 1970-01-01 was a Thursday
+    if ((days + 3) % 7 == 5).any():  # some Saturday; 1970-01-01 was a Thursday
         return calendars.CONTINUOUS
     sessions = calendars.sessions("XNYS", int(ts[0]), int(ts[-1]) + 1)
-    inside = np.isin(days * DAY, sessions.label_ns) if longest == DAY else sessions.locate(ts) >= 0
-    return "XNYS" if inside.mean() >= 0.995 else WEEKDAYS
+    inside = np.isin(days * DAY, sessions.label_ns) if length == DAY else sessions.locate(ts) >= 0
+    if inside.mean() >= 0.995:
+        return "XNYS"
+    return WEEKDAYS if length == DAY else UNKNOWN
