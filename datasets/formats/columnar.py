@@ -80,7 +80,7 @@ def check_parquet(metadata: pq.FileMetaData, size: int) -> None:
 def read_arrow(file: IO[bytes], plan: dict[str, Any]) -> Iterator[RawBatch]:
     """Yield RawBatches of an IPC file, an IPC stream, or Feather v2 (which is an IPC file)."""
     with _named_faults("Arrow"):
-        schema, batches = open_arrow(file)
+        schema, batches, _ = open_arrow(file)
         if len(schema) > MAX_COLUMNS:
             raise TooManyColumns(f"The file has {len(schema):,} columns.", {"columns": len(schema)})
         names = schema.names
@@ -95,14 +95,14 @@ def read_arrow(file: IO[bytes], plan: dict[str, Any]) -> Iterator[RawBatch]:
                 at += piece.num_rows
 
 
-def open_arrow(file: IO[bytes]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """Return the schema and the batches; TruncatedFile for a file without its end mark."""
+def open_arrow(file: IO[bytes]) -> tuple[pa.Schema, Iterator[pa.RecordBatch], int | None]:
+    """Return the schema, the batches and for a file the rows it states; TruncatedFile without its end mark."""
     file.seek(0)
     if file.read(6) != _ARROW_MAGIC:
         file.seek(0)
         with _named_faults("Arrow"):
             stream = pa.ipc.open_stream(file)
-        return stream.schema, iter(stream)
+        return stream.schema, iter(stream), None
     size = file.seek(0, 2)
     file.seek(max(0, size - 6))
     if file.read(6) != _ARROW_MAGIC or size < 20:
@@ -110,7 +110,8 @@ def open_arrow(file: IO[bytes]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     file.seek(0)
     with _named_faults("Arrow"):
         reader = pa.ipc.open_file(file)
-    return reader.schema, (reader.get_batch(number) for number in range(reader.num_record_batches))
+        rows = reader.count_rows()
+    return reader.schema, (reader.get_batch(number) for number in range(reader.num_record_batches)), rows
 
 
 def _batch(batch: pa.RecordBatch, names: dict[str, str], at: int) -> RawBatch:

@@ -134,7 +134,7 @@ class Delimited:
         )
 
     def _type(self, target: str) -> pa.DataType:
-        if target == targets.TIME:
+        if target == targets.TIME and targets.CLOCK not in self._at:
             return _TIMES.get(self._plan.get("timestampFormat") or "", _TEXT)
         if target in _NUMBERS:
             return pa.float64()

@@ -21,7 +21,7 @@ from datasets.market.schemas import TIMESTAMP
 UNITS = ("s", "ms", "us", "ns")
 SCALE = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 # A second count of 1e11 is the year 5138; the same number of milliseconds is 1973. Each unit is a thousand times on.
-_BORDERS = np.array([10**11, 10**14, 10**17], dtype=np.int64)
+BORDERS = np.array([10**11, 10**14, 10**17], dtype=np.int64)
 _NAIVE = pa.timestamp("ns")
 
 EPOCH = r"^-?\d{9,19}$"
@@ -90,11 +90,11 @@ class Clock:
             return
         # The magnitude of most values, found at the ends first: np.searchsorted on all only if they disagree.
         known = np.abs(values[counted])
-        lowest, highest = (int(np.searchsorted(_BORDERS, edge, side="right")) for edge in (known.min(), known.max()))
+        lowest, highest = (int(np.searchsorted(BORDERS, edge, side="right")) for edge in (known.min(), known.max()))
         if lowest == highest and self.unit in (None, UNITS[lowest]):
             self.unit = UNITS[lowest]
             return
-        classes = np.searchsorted(_BORDERS, np.abs(values), side="right")
+        classes = np.searchsorted(BORDERS, np.abs(values), side="right")
         self.unit = self.unit or UNITS[int(np.bincount(classes[counted]).argmax())]
         strange = np.flatnonzero(counted & (classes != UNITS.index(self.unit)))
         where = [{"row": int(rows[i]), "value": int(values[i]), "unit": UNITS[int(classes[i])]} for i in strange[:20]]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datasets.formats import cells, targets
 from datasets.formats.batches import VALUE_CHARS, MappedBatch, Reject
@@ -64,7 +65,7 @@ class Mapper:
         for name in self._schema.names:
             source = self._source(name, raw)
             if name == targets.TIME:
-                times = self._clock.convert(raw.columns[name], raw.row)
+                times = self._clock.convert(_moments(raw.columns), raw.row)
                 found[name] = pa.array(times.ns).cast(schemas.TIMESTAMP)
                 if times.reasons:
                     faults[name] = (_marks(times.reasons, rows), times.reasons)
@@ -130,6 +131,15 @@ class Mapper:
                 value = _shown(array[at])
                 found.append(Reject(int(raw.row[at]), line, self._names.get(source, source), value, reason))
         return found
+
+
+def _moments(columns: dict[str, pa.Array]) -> pa.Array:
+    if targets.CLOCK not in columns:
+        return columns[targets.TIME]
+    day, time = (cells.plain(columns[name]).cast(pa.string()) for name in (targets.TIME, targets.CLOCK))
+    # A date stands for midnight only where no time of day was to be expected.
+    time = pc.if_else(pc.equal(time, ""), None, time)
+    return pc.binary_join_element_wise(pc.utf8_trim_whitespace(day), pc.utf8_trim_whitespace(time), " ")
 
 
 def _are_integers(array: pa.Array) -> bool:

@@ -1,7 +1,7 @@
-"""The names a column may be mapped to: the canonical columns of each kind, `symbol`, and two that need turning round.
+"""The names a column may be mapped to: the canonical columns of each kind, `symbol`, and some that need work.
 
-`buyer_is_maker` becomes `side` (true is a sell by the taker); `trade_id` goes to `sequence` when ids are integers.
-Other names that people use for a target are understood too, see `ALIASES`.
+`buyer_is_maker` becomes `side` (true is a sell by the taker), `time_of_day` completes a date in another column,
+`trade_id` goes to `sequence` when ids are integers. Other usual names of a target are understood too, see `ALIASES`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from tradenexus.errors import BadRequest
 
 TIME = "ts_event"
 MAKER = "buyer_is_maker"
+# Dates in one column, times of day in another: the two are read as one.
+CLOCK = "time_of_day"
 
 # `filled` is ours: a source does not say which bars were filled in.
 TARGETS: dict[str, tuple[str, ...]] = {
-    kind: (*(name for name in COLUMNS[kind] if name != "filled"), SYMBOL, *((MAKER,) if kind == TRADES else ()))
+    kind: (*(name for name in COLUMNS[kind] if name != "filled"), SYMBOL, CLOCK, *((MAKER,) if kind == TRADES else ()))
     for kind in KINDS
 }
 
