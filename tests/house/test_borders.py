@@ -8,7 +8,6 @@ BORDERS = {
     "tradenexus/jobs/runner.py": "job runner",
     "tradenexus/jobs/hooks.py": "job runner, where it calls an app's hook",
     "datasets/uploads/protocol.py": "API handler of the byte path, which Django's does not see",
-    "tradenexus/jobs/hooks.py": "job runner, calling an app's on_failure",
     "backfill/node/service.py": "node loop",
     "tradenexus/rest/errors.py": "API handler",
     "tradenexus/cli/main.py": "CLI main",
