@@ -16,8 +16,8 @@ urlpatterns = [
     path("", include("tradenexus.audit.urls")),
     path("", include("tradenexus.search.urls")),
     path("", include("tradenexus.jobs.urls")),
+    path("", include("lona.urls")),  # before datasets: v1/datasets/lona:link is no dataset's id
     path("", include("datasets.urls")),
-    path("", include("lona.urls")),
     re_path(r"^v1/.*$", home.unknown_api),
 ]
 handler404 = "tradenexus.home.not_found"
