@@ -33,8 +33,8 @@ class Untrue(Exception):
 class Story:
     """The steps in order, and what they hand on to each other."""
 
-    def __init__(self, nexus: Nexus, folder: Path, label: str = SANDBOX) -> None:
-        self.nexus, self.folder, self.label = nexus, folder, label
+    def __init__(self, nexus: Nexus, folder: Path, label: str = SANDBOX, rows: int = tape.ROWS) -> None:
+        self.nexus, self.folder, self.label, self.rows = nexus, folder, label, rows
         self.tape = folder / f"{TAPE}.csv"
         self.truth: dict[str, Any] = {}
         self.upload: dict[str, Any] = {}
@@ -65,7 +65,7 @@ class Story:
 
     def make_tape(self) -> str:
         """Write the tape unless the same one is there."""
-        self.truth = tape_truth(self.tape)
+        self.truth = tape_truth(self.tape, self.rows)
         size = self.truth["sizeBytes"] / 1e6
         return f"{self.truth['rows']:,} simulated trades, {len(self.truth['symbols'])} symbols, {size:.0f} MB"
 
@@ -225,12 +225,12 @@ def days(check: dict[str, Any]) -> set[str]:
     return {str(sample["ts"])[:10] for sample in check["samples"]}
 
 
-def tape_truth(path: Path) -> dict[str, Any]:
+def tape_truth(path: Path, rows: int) -> dict[str, Any]:
     """Return what is true of the tape; when it is not there, write it first, in a process of its own."""
-    if not tape.read_truth(path):
-        command = [sys.executable, "-m", "tradenexus.stack.tape", str(path)]
+    if not tape.read_truth(path, rows):
+        command = [sys.executable, "-m", "tradenexus.stack.tape", str(path), str(rows)]
         subprocess.run(command, cwd=PROJECT, check=True, capture_output=True)  # noqa: S603 - our own module
-    return tape.read_truth(path)
+    return tape.read_truth(path, rows)
 
 
 def stocks_file() -> Path:

@@ -1,8 +1,8 @@
 """A *simulated* tape of trades: two million rows, four symbols, five days, the same bytes on every machine.
 
 Planted on purpose, so that a report can be checked against the truth: timestamp ties, a silence of 90 minutes in one
-symbol, one row twice, one price a quarter too high. `python -m tradenexus.stack.tape CSV` writes the file and, beside
-it, a JSON file with what is true about it. Prices and sizes are whole numbers of ticks until they are printed.
+symbol, one row twice, one price a quarter too high. `python -m tradenexus.stack.tape CSV ROWS` writes the file and,
+beside it, a JSON file with what is true about it. Prices and sizes are whole numbers of ticks until they are printed.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ ROWS = 2_000_000
 CHUNK = 250_000
 FORMAT = 1
 START_US = 1_704_672_000_000_000  # 2024-01-08T00:00:00Z
-MEAN_STEP_US = 216_000  # five days in two million steps
+DAYS_US = 5 * 86_400_000_000  # a shorter tape has its trades further apart
 SYMBOLS = (b"SIMBTC", b"SIMETH", b"SIMSOL", b"SIMXRP")
 SHARES = np.array([0.4, 0.7, 0.9, 1.0])
 FIRST_TICKS = (4_250_000, 226_000, 98_000, 57_000)  # hundredths
@@ -26,15 +26,14 @@ MINUTE_US = 60_000_000
 FIRST_ID = 4_000_000_001
 SILENT, LOUD = 2, 0  # the symbol that goes silent, and the one its trades go to meanwhile
 SILENCE_US = (START_US + 2 * 86_400_000_000 + 43_200_000_000, 90 * MINUTE_US)
-OUTLIER_ROW = 1_234_567
-REPEATED_ROW = 777_777
+OUTLIER_AT, REPEATED_AT = 0.62, 0.39  # of all rows
 HEADER = b"timestamp,symbol,trade_id,price,size,side\n"
 
 
 def write(path: Path, rows: int = ROWS) -> dict[str, Any]:
     """Write the tape and its truth (same name, .json); return the truth. A cut file never carries the final name."""
     temporary = path.with_suffix(".part")
-    tape = Tape()
+    tape = Tape(rows)
     digest = hashlib.sha256(HEADER)
     with temporary.open("wb") as file:
         file.write(HEADER)
@@ -49,11 +48,11 @@ def write(path: Path, rows: int = ROWS) -> dict[str, Any]:
     return truth
 
 
-def read_truth(path: Path) -> dict[str, Any]:
+def read_truth(path: Path, rows: int = ROWS) -> dict[str, Any]:
     """Return the truth about a tape written before, {} when it is missing, cut short or of another format."""
     try:
         truth = json.loads(path.with_suffix(".json").read_text())
-        whole = path.stat().st_size == truth["sizeBytes"] and truth["format"] == FORMAT
+        whole = path.stat().st_size == truth["sizeBytes"] and (truth["format"], truth["rows"]) == (FORMAT, rows)
     except (OSError, ValueError, KeyError):
         return {}
     return truth if whole else {}
@@ -62,7 +61,9 @@ def read_truth(path: Path) -> dict[str, Any]:
 class Tape:
     """The state carried from chunk to chunk: the clock, each symbol's price and counter, and the truth so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int) -> None:
+        self.step_us = DAYS_US // rows
+        self.outlier, self.repeated = int(rows * OUTLIER_AT), int(rows * REPEATED_AT)
         self.random = np.random.Generator(np.random.PCG64(SEED))
         self.clock_us = START_US
         self.ticks = np.array(FIRST_TICKS, dtype=np.int64)
@@ -73,9 +74,9 @@ class Tape:
 
     def chunk(self, first: int, count: int) -> bytes:
         """Return the next `count` rows as CSV text; `first` is the number of the first of them."""
-        repeats = first <= REPEATED_ROW < first + count
+        repeats = first <= self.repeated < first + count
         count -= repeats  # the repeated row takes one place
-        steps = self.random.integers(1, 2 * MEAN_STEP_US, count)
+        steps = self.random.integers(1, 2 * self.step_us, count)
         steps[self.random.integers(0, 50, count) == 0] = 0  # two in a hundred share their predecessor's time
         time_us = self.clock_us + np.cumsum(steps)
         self.clock_us = int(time_us[-1])
@@ -85,11 +86,11 @@ class Tape:
         price, number = self._walk(symbol, count)
         size = self.random.integers(1, 20_000_000, count)
         buys = self.random.integers(0, 2, count).astype(bool)
-        if first <= OUTLIER_ROW < first + count:
-            price[OUTLIER_ROW - first] += price[OUTLIER_ROW - first] // 4
+        if first <= self.outlier < first + count:
+            price[self.outlier - first] += price[self.outlier - first] // 4
         columns = [time_us, symbol, number, price, size, buys]
         if repeats:
-            repeated = min(REPEATED_ROW - first, count - 1)
+            repeated = min(self.repeated - first, count - 1)
             columns = [np.insert(column, repeated, column[repeated]) for column in columns]
         self._remember(*columns[:2])
         return _text(*columns)
@@ -161,4 +162,4 @@ def _fixed(count: int, byte: bytes) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    print(json.dumps(write(Path(sys.argv[1]))))
+    print(json.dumps(write(Path(sys.argv[1]), int(sys.argv[2]))))

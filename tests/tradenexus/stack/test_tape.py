@@ -13,8 +13,7 @@ from tradenexus.stack import tape
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     monkeypatch.setattr(tape, "CHUNK", 7_000)
-    monkeypatch.setattr(tape, "REPEATED_ROW", 13_999)
-    monkeypatch.setattr(tape, "OUTLIER_ROW", 5_000)
+    monkeypatch.setattr(tape, "REPEATED_AT", 13_999 / 20_000)  # the last row of a chunk
     path = tmp_path / "simulated.csv"
     truth = tape.write(path, rows=20_000)
     return truth, list(csv.DictReader(io.StringIO(path.read_text()))), path
@@ -61,7 +60,7 @@ def test_one_price_is_a_quarter_too_high(small):
 
 
 def test_one_symbol_is_silent_for_90_minutes():
-    silent = tape.Tape()
+    silent = tape.Tape(tape.ROWS)
     silent.clock_us = tape.SILENCE_US[0] - tape.MINUTE_US
     lines = silent.chunk(0, 40_000).decode().splitlines()
     times = [int(line.split(",")[0]) // 1000 for line in lines if tape.SYMBOLS[tape.SILENT].decode() in line]
@@ -71,7 +70,8 @@ def test_one_symbol_is_silent_for_90_minutes():
 
 def test_cut_tape_is_not_believed(small):
     truth, _, path = small
-    assert tape.read_truth(path) == truth
+    assert tape.read_truth(path, 20_000) == truth
+    assert tape.read_truth(path, 30_000) == {}
     path.write_bytes(path.read_bytes()[:-1])
-    assert tape.read_truth(path) == {}
+    assert tape.read_truth(path, 20_000) == {}
     assert tape.read_truth(path.with_name("absent.csv")) == {}

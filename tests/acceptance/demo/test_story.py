@@ -1,0 +1,72 @@
+"""The story is true, is recognised when told again, and survives the death of any process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from tradenexus.stack import kernel, story
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def tell(stack) -> story.Story:
+    one = stack.story()
+    told = story.run(one, print)
+    assert [line for _, _, true, line in told if not true] == []
+    assert len(told) == len(one.steps())
+    return one
+
+
+def versions(one: story.Story, name: str) -> list[tuple]:
+    items = one.nexus("dataset", "versions", name)
+    return [
+        (item["version"], item["operation"], item["contentDigest"]) for item in items if item["status"] != "archived"
+    ]
+
+
+def test_second_telling_finds_what_the_first_one_made(stack):
+    first = tell(stack)
+    before = versions(first, story.TAPE)
+    second = tell(stack)
+    assert second.again
+    assert second.candles["contentDigest"] == first.candles["contentDigest"]
+    assert second.publication["id"] == first.publication["id"]
+    digests = [digest for _, operation, digest in versions(second, story.TAPE)]
+    assert set(digests) == {digest for _, _, digest in before}
+
+
+@pytest.mark.parametrize("victim", ["web", "worker", "idle workers"])
+def test_story_stays_true_while_processes_are_killed(stack, victim):
+    over = threading.Event()
+    killed = []
+
+    def kill() -> None:
+        while not over.wait(3.0):
+            pids = stack.pids()
+            targets = [pids[victim]] if victim in pids else kernel.descendants(pids.get("worker", 0))
+            for pid in targets:
+                killed.append(pid)
+                _kill(pid)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        one = tell(stack)
+    finally:
+        over.set()
+        killer.join()
+    assert killed
+    made = versions(one, story.TAPE)
+    assert len(made) == len(set(made)) == 2, "one upload, one set of candles"
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        time.sleep(0)
