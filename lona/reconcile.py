@@ -14,7 +14,7 @@ from lona import errors, resolve, symbols
 from lona.adapter import names
 from lona.adapter.digest import NS
 from lona.client import Client
-from lona.models import Publication, PublicationState
+from lona.models import LIVE, Publication, PublicationState
 from lona.publish import requests, status
 from tradenexus import db
 from tradenexus.actor import Actor
@@ -40,12 +40,22 @@ def compare(actor: Actor, client: Client) -> list[Finding]:
     there = {str(row["id"]): row for row in client.symbols() if _ours(row, actor)}
     rows = Publication.of(actor.tenant_id).filter(state__in=KEPT).select_related("version__dataset", "job")
     found = [_judge(row, there) for row in rows.order_by("created_at", "id")]
-    active = Publication.of(actor.tenant_id).filter(state__in=("queued", "publishing", "unknown", "published"))
-    used = {value for pair in active.values_list("lona_symbol_id", "symbol_name") for value in pair if value}
-    orphans = [row for key, row in sorted(there.items()) if key not in used and row.get("name") not in used]
-    doubles = [row for key, row in sorted(there.items()) if key not in used and row.get("name") in used]
-    found += [Finding("orphan", "no publication refers to it", "none", symbol=row) for row in orphans]
-    return found + [Finding("orphan", "a second copy of a published slice", "none", symbol=row) for row in doubles]
+    return found + _orphans(actor, there)
+
+
+def _orphans(actor: Actor, there: dict[str, dict[str, Any]]) -> list[Finding]:
+    """List symbols of ours that nothing refers to; one that a living publication may just have sent is none."""
+    rows = Publication.of(actor.tenant_id)
+    on_the_way = set(rows.filter(state__in=LIVE).values_list("symbol_name", flat=True))
+    published = dict(rows.filter(state=PublicationState.PUBLISHED).values_list("lona_symbol_id", "symbol_name"))
+    found = []
+    for key, symbol in sorted(there.items()):
+        if key in published or symbol.get("name") in on_the_way:
+            continue
+        double = symbol.get("name") in published.values()
+        reason = "a second copy of a published slice" if double else "no publication refers to it"
+        found.append(Finding("orphan", reason, "none", symbol=symbol))
+    return found
 
 
 def _ours(row: dict[str, Any], actor: Actor) -> bool:

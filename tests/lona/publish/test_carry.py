@@ -7,6 +7,7 @@ import pytest
 from lona.models import Publication
 from tests.lona.bars import MINUTE, START, times
 from tests.lona.worker import work
+from tradenexus.jobs import queue, runner
 from tradenexus.jobs.models import Job
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -90,8 +91,6 @@ def test_an_answer_lost_before_commit_is_sent_again_only_when_it_can_no_longer_a
     provider.sandbox.fault("POST /symbols", "drop_before")
     version = make_bars(owner, times(50))
     publish(owner, version)
-    from tradenexus.jobs import runner
-
     runner.wake()
     row = Publication.of(owner.tenant.id).get()
     version.refresh_from_db()
@@ -119,7 +118,7 @@ def test_a_provider_that_stores_twice_is_left_with_one_symbol(owner, provider, m
 def test_a_provider_that_is_down_ends_publish_failed_and_a_retry_publishes(owner, provider, make_bars, settings):
     settings.LONA_GATEWAY_URL = "http://127.0.0.1:9"
     version = make_bars(owner, times(50))
-    asked = publish(owner, version)
+    publish(owner, version)
     work()
     version.refresh_from_db()
     row = Publication.of(owner.tenant.id).get()
@@ -127,8 +126,7 @@ def test_a_provider_that_is_down_ends_publish_failed_and_a_retry_publishes(owner
     assert (version.status, row.state, row.error["code"]) == ("publish_failed", "failed", "LONA_UNAVAILABLE")
     assert (job.state, job.error["code"], job.attempts) == ("failed", "LONA_UNAVAILABLE", 12)
     settings.LONA_GATEWAY_URL = provider.url
-    answer = owner.api.post(f"/v1/jobs/{asked['job']['id']}:retry", format="json")
-    assert answer.status_code in (200, 202), answer.content
+    queue.retry(owner.actor, job)
     version.refresh_from_db()
     assert version.status == "publishing_lona"
     work()
@@ -206,8 +204,8 @@ def test_bars_without_volume_are_published_without_it(owner, provider, make_bars
 
 def test_a_cancelled_publish_leaves_the_version_ready(owner, provider, make_bars):
     version = make_bars(owner, times(50))
-    asked = publish(owner, version)
-    owner.api.post(f"/v1/jobs/{asked['job']['id']}:cancel", format="json")
+    publish(owner, version)
+    queue.cancel(owner.actor, Job.of(owner.tenant.id).get())
     version.refresh_from_db()
     row = Publication.of(owner.tenant.id).get()
     assert (version.status, row.state, row.error["code"]) == ("ready", "failed", "JOB_CANCELLED")
@@ -230,8 +228,6 @@ def test_a_worker_killed_after_sending_finds_its_symbol_again(owner, provider, m
     version = make_bars(owner, times(50))
     publish(owner, version)
     monkeypatch.setattr(client.Client, "create_symbol", killed)
-    from tradenexus.jobs import runner
-
     with pytest.raises(KeyboardInterrupt):
         runner.wake()
     monkeypatch.setattr(client.Client, "create_symbol", sent)
