@@ -88,11 +88,14 @@ class Intake:
 
     def accept(self, batch: MappedBatch) -> pa.Table:
         """Return the rows of the batch that can be stored."""
+        self._noted: list[tuple[int, int | None, str | None, Any, str]] = []
         self._unreadable(batch)
         self.read += batch.table.num_rows
         self.lines.push(batch.row, batch.line)
         table = batch.table.append_column(ROW, pa.array(batch.row))
         bad = self._not_finite(table, batch.line)
+        for note in sorted(self._noted, key=lambda note: note[0]):
+            self.rejects.add(*note)
         return table if bad is None else table.filter(pa.array(~bad))
 
     def leave_out(self, table: pa.Table, column: str, reason: str, check: str) -> None:
@@ -108,7 +111,7 @@ class Intake:
     def _unreadable(self, batch: MappedBatch) -> None:
         last = -1
         for reject in batch.rejects:
-            self.rejects.add(reject.row, reject.line, reject.column, reject.value, reject.reason_code)
+            self._noted.append((reject.row, reject.line, reject.column, reject.value, reject.reason_code))
             if reject.row == last:  # several wrong cells of one record
                 continue
             last = reject.row
@@ -129,7 +132,7 @@ class Intake:
             for at in np.flatnonzero(wrong & ~bad).tolist():
                 row, value = int(table.column(ROW)[at].as_py()), float(values[at])
                 where = None if line is None else int(line[at])
-                self.rejects.add(row, where, name, value, "NOT_FINITE")
+                self._noted.append((row, where, name, value, "NOT_FINITE"))
                 ts = table.column("ts_event")[at].cast(pa.int64()).as_py()
                 self.findings["values.finite"].add_one(Sample(row, ts, f"{name}: {value}", line=where))
             bad |= wrong

@@ -46,13 +46,14 @@ def scan(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict
     started = time.monotonic()
     limits = thresholds.resolve(params.get("profile"), params.get("thresholds"))
     found = _Scan(params, limits)
-    progress = Progress(emit, "validate", _size(params["raw"]), "bytes")
-    done = 0
+    size, done = _size(params["raw"]), 0
+    progress = Progress(emit, "validate", size, "bytes")
     try:
         for batch in readers.open_batches(params["raw"], found.plan):
             found.take(batch)
             done = batch.bytes_read
             progress.report(done, rows=found.intake.read)
+        done = size
     except (MappingIncomplete, ColumnMissing):
         raise  # the plan is wrong, not the file
     except Unprocessable as problem:
