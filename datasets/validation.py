@@ -70,7 +70,7 @@ def _read(run: Any, version: DatasetVersion, options: dict[str, Any], room: Path
         }
         try:
             return children.run(
-                "datasets.quality.intake:validate",
+                "datasets.quality.reading:validate",
                 params,
                 limits=children.Limits(memory_bytes=settings.NEXUS_CHILD_MEMORY_BYTES),
                 on_message=lambda message: _tell(run, message),
