@@ -16,17 +16,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import stamina
 
 from tradenexus.cli import failures
+from tradenexus.cli.credentials import origin
 
 LATER = frozenset({429, 502, 503, 504})
 LONGEST_WAIT_S = 30.0
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 NETWORK_ERRORS = (httpx.TransportError,)
+
+stamina.instrumentation.set_on_retry_hooks([])  # retries are told in our own words, not as log lines on stderr
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ class Client:
                 if not response.is_success:
                     response.read()
                 body = None if response.is_success else _decode(response)
-                yield Answer(response.status_code, dict(response.headers), body), response.iter_raw(1 << 20)
+                yield Answer(response.status_code, dict(response.headers), body), response.iter_raw()
         except NETWORK_ERRORS as error:
             raise Cut(f"{type(error).__name__}: {error}") from error
 
@@ -224,8 +226,11 @@ class Client:
         """Return a path or URL of this server; any other origin is refused, so the token stays home."""
         if "://" not in path:
             return path
-        ours, theirs = urlsplit(self.url), urlsplit(path)
-        if (ours.scheme, ours.hostname, _port(ours)) != (theirs.scheme, theirs.hostname, _port(theirs)):
+        try:
+            same = origin(path) == origin(self.url)
+        except ValueError:
+            same = False
+        if not same:
             raise failures.Usage(f"{path} is not at {self.url}", why="the token is sent to its own server only")
         return path
 
@@ -253,10 +258,6 @@ def _decode(response: httpx.Response) -> Any:
         return json.loads(response.content, parse_float=Decimal)
     except ValueError:
         return response.text
-
-
-def _port(parts: Any) -> int:
-    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _root(error: BaseException) -> BaseException:

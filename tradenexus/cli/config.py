@@ -12,6 +12,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tradenexus.cli.failures import Usage
 
@@ -103,13 +104,21 @@ def check(key: str, value: Value) -> Value:
     """Refuse a value that the key does not allow, naming where it came from."""
     if key in ALLOWED and value.text not in ALLOWED[key]:
         raise Usage(f"{key} cannot be {value.text!r}", why=f"from {value.origin}; one of {', '.join(ALLOWED[key])}")
-    if key == "url" and not value.text.startswith(("http://", "https://")):
-        raise Usage(
-            f"the server URL must start with http:// or https://, not {value.text!r}", why=f"from {value.origin}"
-        )
+    if key == "url" and not is_origin(value.text):
+        raise Usage(f"{value.text!r} is not the URL of a server", why=f"from {value.origin}; as in http://pi:8000")
     if key == "retry_s" and not value.text.replace(".", "", 1).isdigit():
         raise Usage(f"retry_s must be a number of seconds, not {value.text!r}", why=f"from {value.origin}")
     return value
+
+
+def is_origin(text: str) -> bool:
+    """Tell whether a text is an http(s) URL with a host, a port in range, and nothing secret in it."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0 and parts.username is None
 
 
 def _profile(flag: str | None, project: dict[str, Any], file: dict[str, Any]) -> Value:
