@@ -83,12 +83,13 @@ class Intake:
     def __init__(self, kind: str, findings: Findings, rejects: Rejects):
         self.kind, self.findings, self.rejects = kind, findings, rejects
         self.lines = Lines()
+        self._noted: list[tuple[int, int | None, str | None, Any, str]] = []  # of the batch at hand
         self.read = 0
         self.rejected = 0
 
     def accept(self, batch: MappedBatch) -> pa.Table:
         """Return the rows of the batch that can be stored."""
-        self._noted: list[tuple[int, int | None, str | None, Any, str]] = []
+        self._noted = []
         self._unreadable(batch)
         self.read += batch.table.num_rows
         self.lines.push(batch.row, batch.line)

@@ -24,7 +24,7 @@ def keys(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
         return ts, np.zeros(len(ts), np.int64)
     sequence = table.column("sequence")
     if sequence.null_count == len(sequence):
-        return ts, np.zeros(len(ts), np.int64)
+        return ts, np.full(len(ts), _FIRST)
     return ts, sequence.fill_null(_FIRST).to_numpy() if sequence.null_count else sequence.to_numpy()
 
 

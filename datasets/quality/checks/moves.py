@@ -88,7 +88,10 @@ class Steps:
         if self.bars:
             fresh |= {"open": block["open"][use], "volume": block["volume"][use]}
         self._join(fresh)
-        self._judge(len(self.kept["price"]) - HALF_WINDOW if self.kept else 0)
+        assert self.kept is not None
+        rows = len(self.kept["price"])
+        if rows > 2 * HALF_WINDOW:  # the first rows are judged in a full window too
+            self._judge(rows - HALF_WINDOW)
         self._forget()
 
     def finish(self) -> None:
@@ -107,7 +110,7 @@ class Steps:
         self.judged -= drop
 
     def _judge(self, until: int) -> None:
-        begin = max(self.judged, 0)
+        begin = self.judged
         if until <= begin or self.kept is None:
             return
         self.judged = until
@@ -187,7 +190,7 @@ def split_of(close: float, opened: float, volume: float, usual: float, limits: d
     burst = volume / factor / usual if usual > 0 else np.nan
     # without volumes to tell a split from news, only a close fit to a whole ratio is worth a word
     nearest = off < 0.01 and m == 1 if np.isnan(burst) else off <= np.log1p(float(limits["split_tolerance_pct"]) / 100)
-    if not nearest or burst > float(limits["split_volume_ratio"]):
+    if not nearest or burst >= float(limits["split_volume_ratio"]):
         return None
     sure = "unknown volume, low" if np.isnan(burst) else "high" if off < 0.01 and burst < 3 else "medium"
     shown = "" if np.isnan(burst) else f", volume {burst:.1f} x usual"
