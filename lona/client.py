@@ -122,7 +122,7 @@ class Client:
         """Write to a file what the provider stored for a symbol: its `file_url`, else /symbols/{id}/data."""
         named = symbol.get("file_url")
         own = self._url(f"/symbols/{_path(str(symbol['id']))}/data")
-        url = urljoin(self.base + "/", str(named)) if named else own
+        url = _joined(self.base, str(named)) if named else own
         # the token never goes to another host
         headers = self._headers() if urlsplit(url)[:2] == urlsplit(self.base)[:2] else {}
         with self._sent("GET", url, creates=False, headers=headers, timeout_s=TIMEOUT_S) as response:
@@ -378,6 +378,15 @@ def _required(answer: Any, name: str) -> str:
     return str(value)[:200]
 
 
+def _joined(base: str, named: str) -> str:
+    try:
+        return urljoin(base + "/", named)
+    except ValueError:
+        raise errors.LonaAnswerUnreadable("the provider names a file by something that is no URL") from None
+
+
 def _path(identifier: str) -> str:
-    """Quote an id for a path; ids come from outside and may hold anything."""
+    """Quote an id for a path; ids come from outside and may hold anything, dots that climb too."""
+    if not identifier.strip("."):
+        raise errors.LonaNotFound("the provider has nothing of this id", {"id": identifier[:20]})
     return quote(identifier, safe="")

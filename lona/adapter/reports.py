@@ -75,7 +75,7 @@ def trades(report: dict[str, Any]) -> list[dict[str, Any]]:
     return [dict(row) for row in _rows(report.get("trades"))]
 
 
-FAILURES = (
+FAILURES: tuple[tuple[type[errors.BacktestFailed], re.Pattern[str]], ...] = (
     (errors.BacktestTimeout, re.compile(r"timed? ?out|time limit|deadline", re.I)),
     (errors.BacktestDataNotFound, re.compile(r"\b(data|symbol)\b.{0,120}\bnot found|no data\b", re.I)),
     (errors.BacktestCodeError, re.compile(r"traceback|code error|\b[A-Z][A-Za-z]*Error\b")),
@@ -94,8 +94,9 @@ def failure(report: dict[str, Any]) -> errors.BacktestFailed:
     for kind, words in FAILURES:
         if words.search(message):
             return kind(message or "the provider gave no reason", details)
-    kind = errors.BacktestCodeError if trace and "traceback" in trace.lower() else errors.BacktestExecutionError
-    return kind(message or "the provider gave no reason", details)
+    coded = trace and "traceback" in trace.lower()
+    fallback = errors.BacktestCodeError if coded else errors.BacktestExecutionError
+    return fallback(message or "the provider gave no reason", details)
 
 
 def _said(value: Any) -> str:

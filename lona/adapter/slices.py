@@ -40,7 +40,7 @@ def write_csv(params: dict[str, Any], emit: Emit) -> dict[str, Any]:
     paths, start, end = params["inputs"], params.get("start_ns"), params.get("end_ns")
     with_volume = not any(_lacks_volume(batch) for batch in _batches(paths, start, end, ["ts_event", "volume"]))
     digest, sha = SliceDigest(with_volume), hashlib.sha256()
-    total = {"rows": 0, "firstNs": None, "lastNs": None, "sizeBytes": 0}
+    total: dict[str, Any] = {"rows": 0, "firstNs": None, "lastNs": None, "sizeBytes": 0}
     with Path(params["out_path"]).open("wb") as out:
         _put(out, (",".join(("timestamp", *digest.columns)) + "\n").encode(), sha, total)
         for batch in _batches(paths, start, end, ["ts_event", *digest.columns]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -109,7 +109,13 @@ class BacktestRequest(serializers.Serializer):
             raise serializers.ValidationError("at most 100 parameters with names of at most 100 characters")
         if any(isinstance(item, dict | list) for item in value.values()):
             raise serializers.ValidationError("a parameter is a number, a text or true or false")
+        if any(not _storable(part) for pair in value.items() for part in pair if isinstance(part, str)):
+            raise serializers.ValidationError("a text holds characters that cannot be stored")
         return value
+
+
+def _storable(text: str) -> bool:
+    return "\x00" not in text and not any(0xD800 <= ord(letter) <= 0xDFFF for letter in text)
 
 
 STARTED = shapes.answer_of("BacktestStarted", backtest=show.BacktestSerializer(), job=jobs.JobSerializer())
@@ -172,26 +178,28 @@ class BacktestDetail(TenantView):
         return respond(request, {"backtest": show.backtest_detail(self.find(Backtest, ref))})
 
 
-class NodeSerializer(serializers.Serializer):
-    """One thing in a lineage."""
-
-    id = serializers.CharField()
-    kind = serializers.ChoiceField(["upload", "version", "publication", "symbol", "strategy", "backtest", "report"])
-    label = serializers.CharField(allow_blank=True)
-    digest = serializers.CharField(allow_null=True)
-    details = serializers.DictField()
-
-
-class EdgeSerializer(serializers.Serializer):
-    """What was made of what."""
-
-    to = serializers.CharField()
-    operation = serializers.CharField()
-    params = serializers.DictField(required=False)
-
-    def get_fields(self) -> dict[str, Any]:
-        """Add `from`, which Python keeps for itself."""
-        return {"from": serializers.CharField(), **super().get_fields()}
+KINDS = ("upload", "version", "publication", "symbol", "strategy", "backtest", "report")
+NODE = inline_serializer(
+    "LineageNode",
+    {
+        "id": serializers.CharField(),
+        "kind": serializers.ChoiceField(KINDS),
+        "label": serializers.CharField(allow_blank=True),
+        "digest": serializers.CharField(allow_null=True),
+        "details": serializers.DictField(),
+    },
+    many=True,
+)
+EDGE = inline_serializer(
+    "LineageEdge",
+    {
+        "from": serializers.CharField(),
+        "to": serializers.CharField(),
+        "operation": serializers.CharField(),
+        "params": serializers.DictField(required=False),
+    },
+    many=True,
+)
 
 
 class BacktestLineage(TenantView):
@@ -199,9 +207,7 @@ class BacktestLineage(TenantView):
 
     @extend_schema(
         operation_id="backtests_lineage",
-        responses={
-            200: shapes.answer_of("BacktestLineage", nodes=NodeSerializer(many=True), edges=EdgeSerializer(many=True))
-        },
+        responses={200: shapes.answer_of("BacktestLineage", nodes=NODE, edges=EDGE)},
     )
     def get(self, request: Request, ref: str) -> Response:
         """Return nodes and edges from the first byte to the report of this backtest."""

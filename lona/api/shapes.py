@@ -13,7 +13,7 @@ from lona.symbols import data_range
 from tradenexus import ids
 
 
-class ErrorSerializer(serializers.Serializer):
+class FailureSerializer(serializers.Serializer):
     """Why something failed."""
 
     code = serializers.CharField()
@@ -21,14 +21,14 @@ class ErrorSerializer(serializers.Serializer):
     details = serializers.DictField()
 
 
-class SliceSerializer(serializers.Serializer):
+class PublishedSliceSerializer(serializers.Serializer):
     """Half-open range, UTC."""
 
     start = serializers.CharField()
     end = serializers.CharField()
 
 
-class JobLinkSerializer(serializers.Serializer):
+class JobReferenceSerializer(serializers.Serializer):
     """The job that does it."""
 
     id = serializers.CharField()
@@ -44,7 +44,7 @@ class PublicationSerializer(serializers.Serializer):
     symbol = serializers.CharField()
     venue = serializers.CharField(allow_blank=True)
     frequency = serializers.CharField()
-    slice = SliceSerializer()
+    slice = PublishedSliceSerializer()
     mode = serializers.ChoiceField(["explicit", "just_in_time"])
     state = serializers.ChoiceField(PublicationState.values)
     name = serializers.CharField(allow_null=True)
@@ -57,8 +57,8 @@ class PublicationSerializer(serializers.Serializer):
     sha256 = serializers.CharField(allow_null=True, help_text="of the CSV that was sent")
     contentDigest = serializers.CharField(allow_null=True, help_text="of the bars as numbers, equal on both sides")
     provider = serializers.CharField(allow_null=True)
-    job = JobLinkSerializer(allow_null=True)
-    error = ErrorSerializer(allow_null=True)
+    job = JobReferenceSerializer(allow_null=True)
+    error = FailureSerializer(allow_null=True)
     createdAt = serializers.DateTimeField()
     publishedAt = serializers.DateTimeField(allow_null=True)
 
@@ -134,7 +134,7 @@ def finding(found: Finding) -> dict[str, Any]:
     }
 
 
-class SymbolSerializer(serializers.Serializer):
+class ProviderSymbolSerializer(serializers.Serializer):
     """A symbol as the provider lists it."""
 
     id = serializers.CharField()
@@ -142,7 +142,7 @@ class SymbolSerializer(serializers.Serializer):
     description = serializers.CharField(allow_blank=True)
     isGlobal = serializers.BooleanField()
     frequencies = serializers.ListField(child=serializers.CharField())
-    dataRange = SliceSerializer(allow_null=True, help_text="first and last bar, both inclusive")
+    dataRange = PublishedSliceSerializer(allow_null=True, help_text="first and last bar, both inclusive")
     typeMetadata = serializers.DictField()
     createdAt = serializers.CharField(allow_null=True)
     provider = serializers.CharField()
@@ -182,7 +182,7 @@ class StrategySerializer(serializers.Serializer):
     codeSha256 = serializers.CharField(allow_null=True)
     explanation = serializers.CharField(allow_blank=True)
     provider = serializers.CharField(allow_null=True)
-    error = ErrorSerializer(allow_null=True)
+    error = FailureSerializer(allow_null=True)
     createdAt = serializers.DateTimeField()
 
 
@@ -232,8 +232,8 @@ class BacktestSerializer(serializers.Serializer):
     metrics = MetricsSerializer(allow_null=True)
     provenance = serializers.DictField()
     provider = serializers.CharField(allow_null=True)
-    error = ErrorSerializer(allow_null=True)
-    job = JobLinkSerializer(allow_null=True)
+    error = FailureSerializer(allow_null=True)
+    job = JobReferenceSerializer(allow_null=True)
     createdAt = serializers.DateTimeField()
     startedAt = serializers.DateTimeField(allow_null=True)
     completedAt = serializers.DateTimeField(allow_null=True)

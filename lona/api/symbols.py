@@ -27,7 +27,7 @@ class SymbolList(TenantView):
     @extend_schema(
         operation_id="lona_symbols_list",
         parameters=[OpenApiParameter("scope", str, enum=SCOPES, default="mine"), *shapes.PAGING],
-        responses={200: shapes.page_of(show.SymbolSerializer)},
+        responses={200: shapes.page_of(show.ProviderSymbolSerializer)},
     )
     def get(self, request: Request) -> Response:
         """List a page of the provider's symbols; a page may hold fewer than asked and still not be the last."""

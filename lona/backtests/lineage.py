@@ -11,7 +11,8 @@ from datasets.models import DatasetVersion
 from lona.models import Backtest, BacktestInput, Publication
 from tradenexus import ids
 
-Node, Edge = dict[str, Any], dict[str, Any]
+Node = dict[str, Any]
+Edge = dict[str, Any]
 
 
 def following(tenant_id: UUID, known: list[str]) -> tuple[list[Node], list[Edge]]:
@@ -64,17 +65,14 @@ def _drawn(
     for row in publications:
         _publication(row, nodes, edges)
     for part in inputs:
-        source = f"lona:{part.publication.lona_symbol_id}" if _has_symbol(part.publication) else part.version.ref
+        symbol = part.publication.lona_symbol_id if part.publication else ""
+        source = f"lona:{symbol}" if symbol else part.version.ref
         edge = {"from": source, "to": part.backtest.ref, "operation": "read"}
         if edge not in edges:
             edges.append(edge)
     for backtest in backtests:
         _backtest(backtest, nodes, edges)
     return list(nodes.values()), edges
-
-
-def _has_symbol(row: Publication | None) -> bool:
-    return row is not None and bool(row.lona_symbol_id)
 
 
 def _publication(row: Publication, nodes: dict[str, Node], edges: list[Edge]) -> None:

@@ -89,8 +89,10 @@ def _claimed(run: Run, publication_id: Any) -> Publication:
 
 def _is_free(run: Run, publication: Publication) -> bool:
     """Another living job carries it, unless it only waits in line: then whoever comes first takes it."""
-    other = publication.job_id not in (None, run.job.pk) and publication.job.state in LIVE_JOBS
-    return not other or publication.state == PublicationState.QUEUED
+    holder = publication.job
+    if holder is None or holder.pk == run.job.pk or holder.state not in tuple(LIVE_JOBS):
+        return True
+    return publication.state == PublicationState.QUEUED
 
 
 def _claim(run: Run, publication: Publication) -> bool:
