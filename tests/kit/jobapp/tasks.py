@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tradenexus.errors import Unprocessable
-from tradenexus.jobs import registry
+from tradenexus.jobs import registry, schedules
 
 
 class Refused(Unprocessable):
@@ -118,3 +118,13 @@ def later(run):
 def badhook(run):
     """Fail, with a hook that fails too."""
     raise Refused("no")
+
+
+@registry.handler("test.tick")
+def tick(run):
+    """Run by a schedule, in workers that are told so."""
+    return {}
+
+
+if os.environ.get("TEST_SCHEDULE"):
+    schedules.every(3_600, "test.tick")

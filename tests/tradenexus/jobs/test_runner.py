@@ -1,7 +1,6 @@
 import time
 
 import pytest
-from django.db import transaction
 
 from tests.tradenexus.jobs.conftest import expire, fresh, words
 from tradenexus import db as database
@@ -21,6 +20,13 @@ def quick(settings):
 
 def running(job: Job) -> runner.Run:
     return runner.Run(job, registry.find(job.kind))
+
+
+def half_done(run: runner.Run) -> None:
+    with run.effect() as effect:
+        Tenant.objects.create(name="half")
+        effect.finish({})
+        raise RuntimeError("between the end and the commit")
 
 
 def test_a_refusal_fails_the_job_at_once_with_its_code(submit, tmp_path):
@@ -100,11 +106,9 @@ def test_a_holder_without_lease_changes_nothing(claimed):
 
 def test_an_effect_and_the_end_of_the_job_are_one_transaction(claimed):
     run = running(claimed("test.plain"))
-    with run.effect() as effect:
-        Tenant.objects.create(name="half")
-        effect.finish({})
-        transaction.set_rollback(True)
-    run.finished = False
+    with pytest.raises(RuntimeError):
+        half_done(run)
+    assert not run.finished
     assert fresh(run.job).state == "running"
     assert not Tenant.objects.filter(name="half").exists()
     with run.effect() as effect:
