@@ -14,7 +14,8 @@ from django.utils.module_loading import import_string
 from datasets.models import DatasetVersion, UploadSession
 from tradenexus import ids
 
-Node, Edge = dict[str, Any], dict[str, Any]
+Node = dict[str, Any]
+Edge = dict[str, Any]
 DEPTH = 20
 
 

@@ -155,7 +155,7 @@ def _save_report(run: Any, version: DatasetVersion, body: dict[str, Any], reject
 def on_failure(run_or_job: Any, actor: Actor, error: ProblemError, outcome: str) -> None:
     """Take the version out of `validating` when its job ends without a verdict."""
     job = getattr(run_or_job, "job", run_or_job)
-    version = versions.resolve(job.tenant_id, job.params["versionId"])
+    version = versions.resolve(actor.tenant_id, job.params["versionId"])
     if version.status == Status.VALIDATING:
         to = Status.UPLOADED if outcome == "cancelled" else Status.VALIDATION_FAILED
         lifecycle.advance(version, to, actor, reason=error.message, details={"code": error.code}, job=job.ref)
@@ -163,5 +163,5 @@ def on_failure(run_or_job: Any, actor: Actor, error: ProblemError, outcome: str)
 
 def on_retry(job: Job, actor: Actor) -> None:
     """Put the version back into `validating` when its job is queued again."""
-    version = versions.resolve(job.tenant_id, job.params["versionId"], MAY_VALIDATE)
+    version = versions.resolve(actor.tenant_id, job.params["versionId"], MAY_VALIDATE)
     lifecycle.advance(version, Status.VALIDATING, actor, reason="retried", job=job.ref)

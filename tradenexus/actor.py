@@ -18,6 +18,13 @@ class Actor:
     scopes: frozenset[str] = field(default_factory=frozenset)
     via: str = "system"
 
+    @property
+    def person_id(self) -> UUID:
+        """The person's id; for verbs that only a person does."""
+        if self.user_id is None:
+            raise ValueError("the platform itself is no person")
+        return self.user_id
+
     def may(self, scope: str) -> bool:
         """Tell whether this actor holds the scope (admin holds all)."""
         return scope in self.scopes or "admin" in self.scopes

@@ -35,7 +35,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _websocket(scope, receive, send)
     else:
         handler = next((app for prefix, app in _bytes.items() if _is_bytes(scope, prefix)), django_application)
-        await handler(scope, receive, send)
+        await handler(scope, receive, send)  # type: ignore[arg-type]
 
 
 def _is_bytes(scope: Scope, prefix: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -177,7 +177,7 @@ def report_of(version: DatasetVersion) -> dict[str, Any]:
     }
     report = QualityReport.of(version.tenant_id).filter(version=version).first()
     if report is None:
-        empty = {"summary": "not validated yet", "issues": [], "checks": [], "grade": None, "score": None, "rows": None}
+        empty: dict[str, Any] = {"summary": "not validated yet", "issues": [], "checks": [], "grade": None, "score": None, "rows": None}
         return {**head, **empty}
     return {**report.body, **head, "rejectsCount": report.rejects_count, "jobId": report.job_ref}
 
@@ -190,7 +190,7 @@ class Rejects(VersionView):
         parameters=[VERSION],
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
     )
-    def get(self, request: Request, ref: str) -> HttpResponse:
+    def get(self, request: Request, ref: str) -> StreamingHttpResponse:
         """Download the refused rows as JSON lines: row, line, column, value, reason."""
         version = versions.of_dataset(self.find(Dataset, ref), request.query_params.get("version"))
         report = QualityReport.of(version.tenant_id).filter(version=version).exclude(rejects_key="").first()
@@ -249,7 +249,7 @@ class Download(VersionView):
         ],
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
     )
-    def get(self, request: Request, ref: str) -> HttpResponse:
+    def get(self, request: Request, ref: str) -> StreamingHttpResponse:
         """Download the raw file, or one symbol's canonical Parquet file; ranges and digest for resuming."""
         version = self.version(ref)
         what = request.query_params.get("what") or ("raw" if version.raw_key else "canonical")

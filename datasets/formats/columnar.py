@@ -23,7 +23,7 @@ MAX_COLUMNS = 4096
 # What one column of one row group may hold once unpacked: it is streamed by pages, but a page cannot be cut.
 MAX_GROUP_BYTES = 8 << 30
 # Run-length and dictionary pages can state billions of rows in a few bytes; market data never comes near this.
-MAX_ROWS_PER_BYTE = 20_000
+MAX_ROWS_PER_BYTE = 100
 _ARROW_MAGIC = b"ARROW1"
 _PARQUET_MAGIC = b"PAR1"
 

@@ -7,6 +7,7 @@ label of a session: midnight UTC.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,7 +141,7 @@ class Clock:
         empty = ~cells.present(text)
         for at in np.flatnonzero(empty).tolist():
             times.reasons[at] = "NULL_VALUE"
-        forms = [
+        forms: list[tuple[str | None, Callable[[pa.Array, np.ndarray], Times]]] = [
             (COMPACT_DATE, self._compact),
             (EPOCH, lambda part, at: self._epoch(cells.cast_or_null(part, pa.int64())[0], at)),
             (EPOCH_FRACTION, self._decimal),

@@ -16,6 +16,7 @@ from datasets.formats.errors import JsonInvalid, RecordTooLong, TruncatedFile
 RECORD_CHARS = 8 << 20
 _DEPTH = 4
 _BLANK = re.compile(r"[ \t\r\n]*")
+_NUMBER_ENDS = re.compile(r"[-+.eE0-9]*\Z")
 _DECODER = json.JSONDecoder()
 
 
@@ -113,21 +114,22 @@ class Scanner:
                 continue
             except RecursionError as fault:
                 raise self._invalid("The JSON is nested too deeply.") from fault
-            # A number at the very end of what is held may go on in the next piece.
-            if end == len(self._text) and not isinstance(value, (dict, list, str)) and self._more():
+            # A number at the end of what is held may go on in the next piece, also after a point or an e.
+            if not isinstance(value, (dict, list, str)) and _NUMBER_ENDS.match(self._text, end) and self._more():
                 continue
             self._advance(end)
             return value
 
     def _wait(self, fault: json.JSONDecodeError) -> None:
-        held = len(self._text) - self._at
+        held, at = len(self._text) - self._at, fault.pos - self._at
         if held > self._record_chars:
             raise RecordTooLong(f"The record that begins on line {self._line} is too long.", {"line": self._line})
         if self._more():
             return
-        if not held or fault.pos >= len(self._text.rstrip()) - 1 or "Unterminated" in fault.msg:
+        rest = self._text[at:].strip()
+        if "Unterminated" in fault.msg or any(word.startswith(rest) for word in ("true", "false", "null", "-")):
             raise TruncatedFile("The JSON ends in the middle.", {"line": self._line}) from fault
-        self._advance(fault.pos)
+        self._advance(at)
         raise self._invalid(f"{fault.msg}.") from fault
 
     def _advance(self, to: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from datasets.formats import targets, zones
+from datasets.formats import proposal, samples, targets, zones
 from datasets.formats.errors import DateOrderAmbiguous, MappingIncomplete, TimestampUnitsMixed, TimezoneRequired
 from datasets.formats.instants import UNITS
 from datasets.market.kinds import BARS, SYMBOL
@@ -155,7 +155,12 @@ def _settled(question: Mapping[str, Any], sniff: Mapping[str, Any], mapping: Map
 
 def _mapping(sniff: Mapping[str, Any], said: Mapping[str, Any], kind: str) -> dict[str, str | int]:
     own = targets.canonical(kind, said.get("columnMapping") or {})
-    sniffed = {target: each["column"] for target, each in (sniff.get("mapping") or {}).items()}
+    proposed = sniff.get("mapping") or {}
+    if kind != sniff.get("kind"):
+        # Declared to be something else than it was taken for: the columns are looked at again with other eyes.
+        columns = [samples.described(each) for each in sniff.get("columns", [])]
+        proposed = proposal.propose(columns, bool(sniff.get("header", True)), kind).mapping
+    sniffed = {target: each["column"] for target, each in proposed.items()}
     usable = {target: column for target, column in sniffed.items() if target in targets.TARGETS[kind]}
     side = next((each for each in sniff.get("questions", []) if each["id"] == "side"), None)
     if side and said.get("sideRule") in ("taker", "maker") and kind == "trades":
@@ -181,7 +186,7 @@ def _column(sniff: Mapping[str, Any], column: str | int) -> Mapping[str, Any]:
 
 
 def _default(sniff: Mapping[str, Any], field: str) -> str:
-    asked = next((each for each in sniff.get("questions", []) if each["field"] == field), {})
+    asked: Mapping[str, Any] = next((each for each in sniff.get("questions", []) if each["field"] == field), {})
     return str(asked.get("default") or "")
 
 

@@ -6,6 +6,7 @@ Works on text: each sample is the value as it is written, None where it is empty
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -116,6 +117,15 @@ class Column:
             **self.extra,
         }
         return {**shown, "time": self.time} if self.time else shown
+
+
+def described(shown: Mapping[str, Any]) -> Column:
+    """Return a column as `describe` has shown it, with the few samples that are left."""
+    extra = {name: shown[name] for name in ("unnamed", "twin", "key") if shown.get(name)}
+    column = Column(shown["name"], shown["index"], list(shown["samples"]), extra=extra)
+    # What all the values had shown is not to be judged anew by five of them.
+    column.__dict__.update(type=shown["type"], time=shown.get("time"))
+    return column
 
 
 def decimal_comma(columns: list[Column]) -> bool:

@@ -47,7 +47,7 @@ def sniff(
 
     FormatUnsupported (FeatherV1Unsupported, HtmlNotData) names what it is instead; FileEmpty when nothing is there.
     """
-    source = io.BytesIO(head) if len(head) >= size_bytes else tables.Gapped(head, tail or b"", size_bytes)
+    source: Any = io.BytesIO(head) if len(head) >= size_bytes else tables.Gapped(head, tail or b"", size_bytes)
     return _sniff(source, head, tail, filename, size_bytes, overrides or {})
 
 

@@ -169,7 +169,7 @@ def _report(run: Any, source: DatasetVersion, output: DatasetVersion, made: dict
 def on_failure(run_or_job: Any, actor: Actor, error: ProblemError, outcome: str) -> None:
     """Take the version out of `transforming` when its job ends without a result."""
     job = getattr(run_or_job, "job", run_or_job)
-    version = versions.resolve(job.tenant_id, job.params["versionId"])
+    version = versions.resolve(actor.tenant_id, job.params["versionId"])
     if version.status == Status.TRANSFORMING:
         details = {"code": error.code, "outcome": outcome}
         lifecycle.advance(version, Status.TRANSFORM_FAILED, actor, reason=error.message, details=details, job=job.ref)
@@ -177,5 +177,5 @@ def on_failure(run_or_job: Any, actor: Actor, error: ProblemError, outcome: str)
 
 def on_retry(job: Job, actor: Actor) -> None:
     """Put the version back into `transforming` when its job is queued again."""
-    version = versions.resolve(job.tenant_id, job.params["versionId"], frozenset({Status.TRANSFORM_FAILED}))
+    version = versions.resolve(actor.tenant_id, job.params["versionId"], frozenset({Status.TRANSFORM_FAILED}))
     lifecycle.advance(version, Status.TRANSFORMING, actor, reason="retried", job=job.ref)

@@ -127,8 +127,10 @@ class Batches:
         return parts
 
 
-async def take(receive: Receive, writer: Writer, idle_s: float) -> Ending:
+async def take(receive: Receive, writer: Writer, idle_s: float, on_read: Callable[[], None]) -> Ending:
     """Write the request's body behind the durable offset and settle it; return how the body ended.
+
+    `on_read` is called when nothing more can come, before the bytes are settled.
 
     ProblemError for a wrong checksum or a failing disk (what was durable stays); CancelledError when the server stops,
     after saving.
@@ -136,6 +138,8 @@ async def take(receive: Receive, writer: Writer, idle_s: float) -> Ending:
     batches = Batches(writer)
     try:
         ending = await _collect(receive, batches, Watch(writer.session.id, idle_s, receive))
+        if ending in {"whole", "cut"}:
+            on_read()
         await batches.close(writer.finish if ending == "whole" else writer.abandon)
     except asyncio.CancelledError:
         batches.close_now()

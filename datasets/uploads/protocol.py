@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +48,7 @@ class Call:
     receive: body.Receive
     scope: Mapping[str, Any]
     unread: bool = True
+    silent: bool = False  # the client stopped sending: nothing more is waited for
     actor: Actor | None = None
 
     @property
@@ -54,6 +56,10 @@ class Call:
         """The authenticated caller."""
         assert self.actor is not None
         return self.actor
+
+    def note_read(self) -> None:
+        """Note that the body has come to its end."""
+        self.unread = False
 
 
 @dataclass(slots=True)
@@ -72,7 +78,8 @@ async def application(scope: Mapping[str, Any], receive: body.Receive, send: Sen
     call = _read(scope, receive)
     with structlog.contextvars.bound_contextvars(request_id=call.request_id):
         try:
-            answer = await _dispatch(call)
+            with hold.announced(call.ref) if call.method == "PATCH" else nullcontext():
+                answer = await _dispatch(call)
         except asyncio.CancelledError:
             await _send(call, _refusal(call, _stopping({})), send, keep=False)
             raise
@@ -171,10 +178,10 @@ async def _receive(call: Call, session: UploadSession, offset: int, checksum: he
         if offset != session.offset:
             raise OffsetConflict(f"The upload continues at {session.offset}, not {offset}.", _place(session))
         writer = await threads.write(Writer, session, descriptor, checksum)
-        ending = await body.take(call.receive, writer, settings.NEXUS_UPLOAD_IDLE_S)
-    call.unread = ending == "over"
+        ending = await body.take(call.receive, writer, settings.NEXUS_UPLOAD_IDLE_S, call.note_read)
     if ending == "whole":
         return session
+    call.silent = ending != "over"
     raise _unfinished(ending, session)
 
 
@@ -243,7 +250,7 @@ async def _drained(call: Call) -> bool:
     if not call.unread or (call.headers.get("content-length", "0") == "0" and "transfer-encoding" not in call.headers):
         return True
     length = call.headers.get("content-length", "")
-    if "expect" in call.headers or not length.isdigit() or int(length) > DRAIN_BYTES:
+    if call.silent or "expect" in call.headers or not length.isdigit() or int(length) > DRAIN_BYTES:
         return False
     return await _read_on(call, DRAIN_S)
 
@@ -273,7 +280,7 @@ async def _send(call: Call, answer: Answer, send: Send, keep: bool) -> None:
 
 async def _read_on(call: Call, wait_s: float) -> bool:
     """Read and drop the rest of the body; False when it did not end in time."""
-    if not call.unread:
+    if not call.unread or call.silent:
         return True
     try:
         async with asyncio.timeout(wait_s):

@@ -41,7 +41,7 @@ class Me(TenantView):
     def get(self, request: Request) -> Response:
         """Say who is calling, in which workspace, with which scopes."""
         actor = self.actor
-        user = User.objects.get(id=actor.user_id)
+        user = User.objects.get(id=actor.person_id)
         tenant = Tenant.objects.get(id=actor.tenant_id)
         role = Membership.of(actor.tenant_id).get(user=user).role
         payload = {"tenantId": ids.encode("tnt", tenant.id), "tenant": tenant.name}
@@ -101,7 +101,7 @@ class Keys(TenantView):
         """List API keys."""
         rows = ApiKey.of(self.actor.tenant_id)
         if not self.actor.may("admin"):
-            rows = rows.filter(user_id=self.actor.user_id)
+            rows = rows.filter(user_id=self.actor.person_id)
         return pagination.page(request, rows, render)
 
     @extend_schema(operation_id="keys_create", request=KeyRequest, responses={201: KeyMadeSerializer})
@@ -113,7 +113,7 @@ class Keys(TenantView):
             raise BadRequest("a key cannot hold more than its maker holds", {"scopes": sorted(beyond)})
         if wanted.get("expiresAt") and wanted["expiresAt"] <= timezone.now():
             raise BadRequest("expiresAt lies in the past", {"fields": {"expiresAt": ["must be in the future"]}})
-        user, tenant = User.objects.get(id=self.actor.user_id), Tenant.objects.get(id=self.actor.tenant_id)
+        user, tenant = User.objects.get(id=self.actor.person_id), Tenant.objects.get(id=self.actor.tenant_id)
         with db.atomic():
             key, text = keys.create(tenant, user, wanted["name"], wanted["scopes"], wanted.get("expiresAt"))
             outbox.record(self.actor, "key.created", key.ref, new="active", details={"scopes": key.scopes})

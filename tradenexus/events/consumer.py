@@ -126,4 +126,4 @@ def _origin_allowed(origin: str | None) -> bool:
     if origin is None:
         return True
     host = urlsplit(origin).hostname
-    return bool(host) and validate_host(host, settings.ALLOWED_HOSTS)
+    return host is not None and validate_host(host, settings.ALLOWED_HOSTS)

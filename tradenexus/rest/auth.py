@@ -16,6 +16,7 @@ from tradenexus.actor import Actor
 from tradenexus.errors import AuthRequired, Forbidden
 from tradenexus.middleware import request_id_from
 from tradenexus.tenancy import actors, keys
+from tradenexus.tenancy.models import User
 
 
 class IdentityMismatch(AuthRequired):
@@ -58,7 +59,7 @@ def authenticate_headers(headers: Mapping[str, str], request_id: str) -> Actor |
 def authenticate_session(request: HttpRequest, request_id: str) -> Actor | None:
     """Return the actor behind the browser's session; CsrfFailed when a writing request lacks the token."""
     user = getattr(request, "user", None) or get_user(request)
-    if not user.is_authenticated:
+    if not isinstance(user, User) or not user.is_authenticated:
         return None
     refused = _csrf_reason(request)
     if refused:
@@ -76,7 +77,7 @@ def chosen_tenant(request: HttpRequest) -> Any:
 
 
 def _csrf_reason(request: HttpRequest) -> str | None:
-    check = CSRFCheck(lambda _request: None)  # type: ignore[arg-type, return-value]
+    check = CSRFCheck(lambda _request: None)  # type: ignore[arg-type]
     check.process_request(request)
     return check.process_view(request, None, (), {})  # type: ignore[arg-type, return-value]
 

@@ -84,8 +84,9 @@ def _translated(exception: Exception, problem: type[ProblemError]) -> ProblemErr
         fields = {name: _plain(reasons) for name, reasons in detail.items()}
         return problem("; ".join(f"{name}: {_first(reason)}" for name, reason in fields.items()), {"fields": fields})
     message = _first(_plain(detail)) if detail else "not found"
-    if isinstance(exception, exceptions.Throttled) and exception.wait:
-        return problem(message, {"retryAfterSeconds": int(exception.wait) + 1})
+    wait = getattr(exception, "wait", None)
+    if wait:
+        return problem(message, {"retryAfterSeconds": int(wait) + 1})
     return problem(message)
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TypeVar
 
 from asgiref.sync import sync_to_async
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 
 from tradenexus.errors import ProblemError
 
@@ -22,7 +22,7 @@ class RangeUnsatisfiable(ProblemError):
 
 
 async def pieces(blocking: Iterator[Piece]) -> AsyncIterator[Piece]:
-    """Yield from a blocking iterator, each step in the request's thread (Django would collect a plain one in memory)."""
+    """Yield from a blocking iterator, each step in the request's thread (Django would collect a plain one)."""
     done = object()
     step = sync_to_async(lambda: next(blocking, done))
     while (piece := await step()) is not done:
@@ -31,7 +31,7 @@ async def pieces(blocking: Iterator[Piece]) -> AsyncIterator[Piece]:
 
 def download(
     request: HttpRequest, read: Callable[[int, int], Iterator[bytes]], size_bytes: int, sha256: str, filename: str
-) -> HttpResponse:
+) -> StreamingHttpResponse:
     """Answer a file or one byte range of it, as an attachment that no browser renders.
 
     `read(start, stop)` yields the bytes [start, stop). RangeUnsatisfiable for a range outside the file.

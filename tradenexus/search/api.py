@@ -24,7 +24,7 @@ class HitSerializer(serializers.Serializer):
 
     kind = serializers.CharField()
     id = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     detail = serializers.CharField(allow_blank=True)
     url = serializers.CharField()
 

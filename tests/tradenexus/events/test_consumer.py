@@ -21,7 +21,8 @@ def make_person(email="owner@example.org", tenant="first"):
 def happen(person, count=1):
     for _ in range(count):
         with db.atomic():
-            outbox.record(person.actor, "version.status", "dsv_x", old="uploaded", new="validating", data={"version": 1})
+            states = {"old": "uploaded", "new": "validating"}
+            outbox.record(person.actor, "version.status", "dsv_x", **states, data={"version": 1})
 
 
 def socket(person=None, query="", headers=()):
