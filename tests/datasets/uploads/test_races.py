@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -79,3 +80,21 @@ def test_memory_does_not_grow_with_the_upload(server, client):
     answer = client.patch(url, content=(block for _ in range(size >> 20)), headers=headers)
     assert answer.status_code == 204
     assert server.resident_bytes() - before < 32 << 20
+
+
+def test_completed_twenty_times_at_once_it_is_one_version(server, client):
+    data = os.urandom(300_000)
+    url = tus.create(client, len(data))
+    dataset = client.get(url).json()["upload"]["datasetId"]
+    tus.patch(client, url, 0, data)
+    body = {"sha256": hashlib.sha256(data).hexdigest()}
+    path = f"/v1/datasets/{dataset}/uploads:complete"
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: client.post(path, json=body), range(20)))
+    assert [answer.status_code for answer in answers] == [202] * 20
+    assert len({answer.json()["job"]["id"] for answer in answers}) == 1
+    server.work()
+    shown = client.get(f"/v1/datasets/{dataset}").json()["dataset"]
+    assert (shown["status"], shown["version"], shown["sha256"]) == ("uploaded", 1, body["sha256"])
+    again = client.post(path, json=body)
+    assert again.json()["job"]["id"] == answers[0].json()["job"]["id"]
