@@ -1,9 +1,15 @@
-"""What other parts of the platform ask this app for."""
+"""What other parts of the platform ask this app for: lineage, search hits, facts of the overview."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
+
+from django.db.models import Count, Q
+
+from lona.models import Backtest, Publication, Strategy
+from tradenexus import ids
+from tradenexus.search.registry import finder, summary
 
 
 def lineage(tenant_id: UUID, known: list[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -11,3 +17,58 @@ def lineage(tenant_id: UUID, known: list[str]) -> tuple[list[dict[str, Any]], li
     from lona.backtests.lineage import following
 
     return following(tenant_id, known)
+
+
+@finder("publications")
+def publications(tenant_id: UUID, text: str, limit: int) -> list[dict[str, Any]]:
+    """Find publications by id, symbol, the provider's name or id of it."""
+    named = Q(symbol_name__icontains=text) | Q(instrument__iexact=text) | Q(lona_symbol_id=text)
+    rows = Publication.of(tenant_id).filter(_by_id(Publication, text) or named).order_by("-created_at")[:limit]
+    return [_hit("publication", row.ref, row.symbol_name or row.instrument, row.state, "/publishes/") for row in rows]
+
+
+@finder("strategies")
+def strategies(tenant_id: UUID, text: str, limit: int) -> list[dict[str, Any]]:
+    """Find strategies by id or part of the name."""
+    wanted = _by_id(Strategy, text) or Q(name__icontains=text)
+    rows = Strategy.of(tenant_id).filter(wanted).order_by("-created_at")[:limit]
+    return [_hit("strategy", row.ref, row.name, row.state, "/backtests/") for row in rows]
+
+
+@finder("backtests")
+def backtests(tenant_id: UUID, text: str, limit: int) -> list[dict[str, Any]]:
+    """Find backtests by id, the provider's report id or the strategy's name."""
+    wanted = _by_id(Backtest, text) or Q(report_id=text) | Q(strategy__name__icontains=text)
+    rows = Backtest.of(tenant_id).filter(wanted).select_related("strategy").defer("equity", "drawdown", "trades")
+    return [
+        _hit("backtest", row.ref, str(row.strategy), f"{row.status}, {row.start_date} to {row.end_date}", None)
+        for row in rows.order_by("-created_at")[:limit]
+    ]
+
+
+@summary("publications")
+def publications_by_state(tenant_id: UUID) -> dict[str, Any]:
+    """Return how many publications are in each state."""
+    return {"byState": dict(Publication.of(tenant_id).values_list("state").annotate(Count("id")).order_by("state"))}
+
+
+@summary("backtests")
+def recent_backtests(tenant_id: UUID) -> dict[str, Any]:
+    """Return how many backtests are in each state, and the five newest."""
+    rows = Backtest.of(tenant_id)
+    newest = rows.select_related("strategy").defer("equity", "drawdown", "trades").order_by("-created_at", "-id")[:5]
+    recent = [
+        {"id": row.ref, "strategy": row.strategy.name, "status": row.status, "metrics": row.metrics} for row in newest
+    ]
+    return {"byStatus": dict(rows.values_list("status").annotate(Count("id")).order_by("status")), "recent": recent}
+
+
+def _by_id(model: Any, text: str) -> Q | None:
+    try:
+        return Q(id=ids.decode(model.prefix, text))
+    except ValueError:
+        return None
+
+
+def _hit(kind: str, ref: str, label: str, detail: str, url: str | None) -> dict[str, Any]:
+    return {"kind": kind, "id": ref, "label": label, "detail": detail, "url": url or f"/backtests/{ref}/"}

@@ -16,6 +16,7 @@ from lona.adapter.digest import NS
 from lona.client import Client
 from lona.models import LIVE, Publication, PublicationState
 from lona.publish import requests, status
+from tradenexus import actor as actors
 from tradenexus import db
 from tradenexus.actor import Actor
 from tradenexus.jobs import queue
@@ -119,8 +120,18 @@ def _mend(actor: Actor, finding: Finding, row: Publication, now: Any) -> None:
         status.settle(row.version, actor, reason=finding.reason)
 
 
+def take_up_lost(request_id: str) -> int:
+    """Give each `unknown` publication without a living job a new one, in every tenant; return how many."""
+    rows = Publication.everyone.filter(state=PublicationState.UNKNOWN).exclude(job__state__in=LIVE_JOBS)
+    found = list(rows.select_related("version", "job").order_by("created_at")[:200])
+    for row in found:
+        with db.atomic():
+            _look_again(actors.system(row.tenant_id, request_id), row)
+    return len(found)
+
+
 def _look_again(actor: Actor, row: Publication) -> None:
-    if row.job is not None and row.job.state in LIVE_JOBS:
+    if row.job is not None and row.job.state in tuple(LIVE_JOBS):
         return
     job = queue.submit(actor, requests.KIND, {"publicationIds": [row.ref]}, subject=row.version.ref)
     Publication.everyone.filter(id=row.id).update(job=job)

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from tradenexus.actor import Actor
 from tradenexus.errors import ProblemError
-from tradenexus.jobs import registry
+from tradenexus.jobs import registry, schedules
 from tradenexus.jobs.models import Job
 from tradenexus.jobs.runner import Run
 
@@ -49,7 +49,7 @@ def _backtest_again(job: Job, actor: Actor) -> None:
 # is then one job, and a restart goes on from the stored report id.
 @registry.handler(
     "lona.backtest",
-    max_attempts=8,
+    max_attempts=12,
     on_failure=_backtest_ended,
     on_retry=_backtest_again,
     limit_s=settings.LONA_RUN_TIMEOUT_S + 1_800,
@@ -59,3 +59,18 @@ def backtest(run: Run) -> dict[str, Any]:
     from lona.backtests import carry
 
     return carry.carry_out(run, run.params["backtestId"])
+
+
+@registry.handler("lona.look_again", max_attempts=3)
+def look_again(run: Run) -> dict[str, Any]:
+    """Take up publications whose answer was lost and whose job has ended; for the whole installation."""
+    from lona.models import Publication, PublicationState
+
+    if not Publication.everyone.filter(state=PublicationState.UNKNOWN).exists():
+        return {"taken": 0}
+    from lona import reconcile
+
+    return {"taken": reconcile.take_up_lost(run.actor.request_id)}
+
+
+schedules.every(900, "lona.look_again")
