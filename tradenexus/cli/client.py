@@ -193,7 +193,7 @@ class Client:
         if content is not None:
             extra["content"] = content
         if timeout_s is not None:
-            extra["timeout"] = httpx.Timeout(timeout_s, connect=5.0)
+            extra["timeout"] = httpx.Timeout(timeout_s, connect=min(timeout_s, 5.0))
         clean = {key: value for key, value in (params or {}).items() if value is not None}
         started = time.monotonic()
         response = self._http.request(method, self.inside(path), params=clean or None, headers=headers, **extra)

@@ -130,9 +130,7 @@ class Root(TyperGroup):
         """Run, and end the process with the exit code of what happened."""
         words = list(sys.argv[1:] if args is None else args)
         go = super().main
-        sys.exit(
-            _bordered(lambda: go(words, prog_name or "nexus", complete_var, False, windows_expand_args, **extra), words)
-        )
+        sys.exit(_bordered(lambda: go(words, "nexus", complete_var, False, windows_expand_args, **extra), words))
 
 
 def _bordered(call: Any, words: list[str]) -> int:

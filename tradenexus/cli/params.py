@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-Ref = Annotated[str, typer.Argument(metavar="REF", help="name, name@7, name@published, ds_..., or a page's URL.")]
+from tradenexus.cli import suggestions
+
+Ref = Annotated[
+    str,
+    typer.Argument(
+        metavar="REF",
+        help="name, name@7, name@published, ds_..., or a page's URL.",
+        autocompletion=suggestions.datasets,
+    ),
+]
 Limit = Annotated[int, typer.Option("--limit", "-L", min=1, help="At most this many.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until it has ended.")]
 Mapping = Annotated[

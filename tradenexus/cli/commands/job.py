@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tradenexus.cli import invocation, params, references, waiting
+from tradenexus.cli import invocation, params, references, suggestions, waiting
 from tradenexus.cli.failures import Interrupted
 from tradenexus.cli.output import Column
 
@@ -38,7 +38,9 @@ LOG = (
     Column("STAGE", "stage", drop=1),
     Column("TEXT", "text"),
 )
-Job = Annotated[str, typer.Argument(metavar="JOB", help="job_... id or its page's URL.")]
+Job = Annotated[
+    str, typer.Argument(metavar="JOB", help="job_... id or its page's URL.", autocompletion=suggestions.jobs)
+]
 
 
 @app.command("list")
