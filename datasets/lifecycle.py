@@ -9,9 +9,12 @@ Bars go on from validated to ready; trades and quotes rest at validated. Every r
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from datasets.models import Dataset, DatasetVersion, Status
 from tradenexus import db
@@ -65,7 +68,7 @@ def advance(
         version.refresh_from_db(fields=["status"])
         raise conflict(version, [old], f"become {to}")
     version.status, version.status_reason, version.updated_at = to, reason, now
-    Dataset.everyone.filter(id=version.dataset_id, version=version.number).update(status=to, updated_at=now)
+    _show(version.dataset_id, now)
     told = {"dataset": version.dataset.ref, "version": version.number, **({"job": job} if job else {})}
     outbox.record(
         actor,
@@ -79,6 +82,13 @@ def advance(
     )
 
 
+def _show(dataset_id: UUID, now: datetime) -> None:
+    # A duplicate that was archived must not hide what is there: the dataset shows its newest version that is in use.
+    shown = DatasetVersion.everyone.filter(dataset_id=dataset_id).exclude(status=Status.ARCHIVED).order_by("-number")
+    status = Coalesce(Subquery(shown.values("status")[:1]), Value(Status.ARCHIVED))
+    Dataset.everyone.filter(id=dataset_id).update(status=status, updated_at=now)
+
+
 def conflict(version: DatasetVersion, allowed: list[str], verb: str) -> StateConflict:
     """Return the error that says why a version cannot do something now."""
     return StateConflict(
@@ -89,11 +99,11 @@ def conflict(version: DatasetVersion, allowed: list[str], verb: str) -> StateCon
 
 
 def newest(dataset: Dataset, states: frozenset[str] | None = None) -> DatasetVersion | None:
-    """Return the dataset's newest version in one of the states (any state when None), or None."""
-    rows = DatasetVersion.of(dataset.tenant_id).filter(dataset=dataset)
+    """Return the newest version in one of the states, or None; without states, one not archived goes first."""
+    rows = DatasetVersion.of(dataset.tenant_id).filter(dataset=dataset).order_by("-number")
     if states is not None:
-        rows = rows.filter(status__in=states)
-    return rows.order_by("-number").first()
+        return rows.filter(status__in=states).first()
+    return rows.exclude(status=Status.ARCHIVED).first() or rows.first()
 
 
 def bump(dataset: Dataset) -> int:

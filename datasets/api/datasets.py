@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -24,9 +25,10 @@ SORTS = {
     "name": ("name", "id"),
     "-name": ("-name", "-id"),
 }
+KINDS = ["trades", "quotes", "bars"]
 FILTERS = [
     OpenApiParameter("state", str, description="A status; several by comma"),
-    OpenApiParameter("kind", str, enum=["trades", "quotes", "bars"]),
+    OpenApiParameter("kind", str, enum=KINDS),
     OpenApiParameter("symbol", str),
     OpenApiParameter("q", str, description="Part of the name, or an id"),
     OpenApiParameter("sort", str, enum=list(SORTS)),
@@ -64,6 +66,8 @@ def _filtered(rows: Any, asked: Any) -> Any:
     rows = rows.filter(status__in=states) if states else rows.exclude(status=Status.ARCHIVED)
     rows = rows.filter(version__gte=1)
     if asked.get("kind"):
+        if asked["kind"] not in KINDS:
+            raise BadRequest(f"kind must be one of {', '.join(KINDS)}", {"fields": {"kind": [asked["kind"][:32]]}})
         rows = rows.filter(kind=asked["kind"])
     if asked.get("symbol"):
         rows = rows.filter(symbols_text__contains=f"|{_text(asked['symbol'])}|")
@@ -94,8 +98,10 @@ def render_all(rows: list[Dataset]) -> list[dict[str, Any]]:
 def _newest_of(rows: list[Dataset]) -> Any:
     if not rows:
         return []
-    mine = DatasetVersion.of(rows[0].tenant_id).filter(dataset__in=rows, number=F("dataset__version"))
-    return mine.select_related("upload")
+    mine = DatasetVersion.of(rows[0].tenant_id).filter(dataset__in=rows)
+    used = DatasetVersion.of(rows[0].tenant_id).filter(dataset=OuterRef("dataset")).exclude(status=Status.ARCHIVED)
+    newest = used.order_by("-number").values("number")[:1]
+    return mine.filter(number=Coalesce(Subquery(newest), F("dataset__version"))).select_related("upload")
 
 
 class DatasetDetail(TenantView):

@@ -6,7 +6,7 @@ import threading
 import pytest
 from django.db import connection
 
-from datasets import lifecycle
+from datasets import lifecycle, versions
 from datasets.models import DatasetVersion, Status
 from tests.kit import factories
 from tradenexus import db
@@ -88,3 +88,18 @@ def test_of_eight_who_advance_at_once_one_wins(owner):
         thread.join()
     assert sorted(outcomes) == ["refused"] * 7 + ["won"]
     assert Entry.of(actor.tenant_id).filter(new="validating").count() == 1
+
+
+def test_archived_duplicate_does_not_hide_the_dataset(owner):
+    first = factories.version_in(owner, "validated")
+    with db.atomic():
+        second = versions.open_derived(owner.actor, first, "candles", {})
+    DatasetVersion.everyone.filter(id=second.id).update(status=Status.UPLOADED)
+    second.refresh_from_db()
+    with db.atomic():
+        lifecycle.advance(second, Status.ARCHIVED, owner.actor, reason="duplicate")
+    first.dataset.refresh_from_db()
+    assert first.dataset.status == "validated"
+    assert lifecycle.newest(first.dataset) == first
+    listed = owner.api.get("/v1/datasets").json()["items"]
+    assert [(item["version"], item["status"]) for item in listed] == [(first.number, "validated")]
