@@ -46,6 +46,8 @@ def plan_from(sniff: Mapping[str, Any], overrides: Mapping[str, Any] | None = No
     if any(question["required"] for question in open_questions):
         raise _incomplete(open_questions)
     kind = said.get("kind") or sniff["kind"]
+    if kind is None:
+        raise MappingIncomplete("The columns of the file are not known yet.", {"questions": []})
     mapping = _mapping(sniff, said, kind)
     time = _time_of(sniff, mapping[targets.TIME])
     if time.get("mixed") and not said.get("timestampUnit"):

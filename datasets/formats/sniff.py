@@ -127,7 +127,8 @@ def _describe(
     }
     _ask_symbol(answer, filename)
     # The answers to these depend on what is mapped: worked out by the same code that makes the plan.
-    answer["questions"] = mapping.questions(answer, mapping.declared(answer, overrides))
+    said = mapping.declared(answer, overrides)
+    answer["questions"] = mapping.questions(answer, said) if table.columns else []
     answer["timestamp"] = _timestamp(answer, table, tail)
     answer["interval"] = _interval(answer, table.columns) if found.kind == BARS else None
     _note_mixed(answer)

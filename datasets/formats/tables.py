@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from datasets.formats import columnar, dialects, jsontext, streams, texts
-from datasets.formats.errors import FileEmpty, JsonInvalid, RecordsNotFound, TruncatedFile
+from datasets.formats.errors import FileDamaged, FileEmpty, JsonInvalid, RecordsNotFound, TruncatedFile
 from datasets.formats.instants import Clock
 from datasets.formats.jsonscan import Scanner
 from datasets.formats.samples import Column
@@ -39,7 +39,10 @@ class Table:
 
 
 class Gapped(io.RawIOBase):
-    """A file of which only head and tail are known; reading between them raises TruncatedFile."""
+    """A file of which only head and tail are known; reading between them is an OSError, or zeros while `lenient`."""
+
+    # A footer is read with some bytes before it, which do not matter.
+    lenient = False
 
     def __init__(self, head: bytes, tail: bytes, size: int):
         super().__init__()
@@ -66,6 +69,8 @@ class Gapped(io.RawIOBase):
         if start >= self._size - len(self._tail):
             begin = self._size - len(self._tail)
             return self._tail[start - begin : end - begin]
+        if self.lenient and end == self._size:
+            return b"\0" * (end - start - len(self._tail)) + self._tail
         raise OSError("this part of the file is not here yet")
 
 
@@ -89,13 +94,19 @@ def of_columnar(form: str, file: IO[bytes], head: bytes, filename: str) -> Table
     """Return the sample of a Parquet or Arrow file; where its values are out of reach, names and types alone."""
     if form == "arrow" and filename.lower().split(".gz")[0].endswith((".feather", ".ftr")):
         form = "feather"
-    schema, batch, rows = _parquet(file) if form == "parquet" else _arrow(file, head)
+    found = {"format": form, "delimiter": None, "quote": None, "header": True, "skipRows": 0, "encoding": None}
+    try:
+        schema, batch, rows = _parquet(file) if form == "parquet" else _arrow(file, head)
+    except (FileDamaged, TruncatedFile):
+        if not isinstance(file, Gapped):
+            raise
+        text = "Its columns stand where only the whole file shows them."
+        return Table([], True, found, problems=[{"code": "COLUMNS_OUT_OF_REACH", "text": text}])
     columns = []
     for index, stated in enumerate(schema):
         values = [_plain(value) for value in batch.column(index)] if batch is not None else []
         columns.append(_column(stated.name, index, values, stated.type))
     _mark_twins(columns)
-    found = {"format": form, "delimiter": None, "quote": None, "header": True, "skipRows": 0, "encoding": None}
     return Table(columns, True, found, rows, len(columns[0].values) if columns else 0)
 
 
@@ -237,7 +248,12 @@ def _loaded(line: str) -> Any:
 
 
 def _parquet(file: IO[bytes]) -> tuple[pa.Schema, pa.RecordBatch | None, int]:
-    parquet = columnar.open_parquet(file)
+    if isinstance(file, Gapped):
+        file.lenient = True
+        parquet = columnar.open_parquet(file)
+        file.lenient = False
+    else:
+        parquet = columnar.open_parquet(file)
     batch = None
     try:
         batch = next(parquet.iter_batches(SAMPLE_ROWS, use_threads=False), None)

@@ -153,3 +153,14 @@ def read_descriptor(params, emit):
 def leave_grandchild_and_hang(params, emit):
     leave_grandchild({**params, "detached": True}, emit)
     time.sleep(3600)
+
+
+def read_all(params, emit):
+    """Read a file by a plan to its end, as a validation does."""
+    from datasets.formats import readers
+
+    rows = rejects = 0
+    for batch in readers.open_batches(params["path"], params["plan"]):
+        rows += batch.table.num_rows
+        rejects += len(batch.rejects)
+    return {"rows": rows, "rejects": rejects}
