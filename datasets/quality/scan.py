@@ -32,7 +32,7 @@ from tradenexus.errors import Unprocessable
 
 LANES = 16  # instruments written at once; each may hold a row group in memory
 LANE_ROWS = 32_768  # rows of an instrument gathered before they are looked at
-RUN_ROWS = 1_000_000  # rows sorted at once
+RUN_ROWS = 524_288  # rows sorted at once
 _DROPS = ("duplicates.ids", "duplicates.bars", "duplicates.bar_conflicts")
 
 

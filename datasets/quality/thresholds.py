@@ -34,7 +34,7 @@ _LIMITS: dict[str, tuple[tuple[float | None, float | None], ...]] = {
     "interval.regular": ((0, None), (0, None), (0, 0)),
     "interval.known": ((0, None), (0, None), (0, 0)),
     "interval.declared": ((0, None), (0, None), (0, 0)),
-    "gaps.bars": ((0, 0.50), (0, 0.10), (0, 0.01)),
+    "gaps.bars": ((0, None), (0, None), (0, 0.01)),
     "gaps.silence": ((0, None), (0, None), (0, None)),
     "sessions.calendar": ((0, None), (0, None), (0, 0)),
     "sessions.outside": ((0, None), (0, None), (0, 0.01)),
