@@ -1,4 +1,4 @@
-"""Request ids in and out, and no caching of private answers."""
+"""Request ids in and out, the server's version on every answer, and no caching of private answers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from tradenexus.ids import uuid7
@@ -29,6 +30,7 @@ class RequestIdMiddleware:
         with structlog.contextvars.bound_contextvars(request_id=request.request_id):  # type: ignore[attr-defined]
             response = self.get_response(request)
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        response["X-Nexus-Version"] = settings.NEXUS_VERSION
         return response
 
 

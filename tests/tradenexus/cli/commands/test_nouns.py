@@ -113,7 +113,8 @@ def test_a_symbol_is_linked(platform, nexus):
 
 def test_a_backtest_goes_from_flags(platform, nexus, dataset):
     nexus("strategy", "create", "Cross of two averages", "--name", "cross")
-    flags = "--param fast=10 --param mode=x --cash 5000 --commission 0.0005 --no-buy-on-close --wait --json".split()
+    money = ["--cash", "5000", "--commission", "0.0005", "--no-buy-on-close"]
+    flags = [*money, "--param", "fast=10", "--param", "mode=x", "--wait", "--json"]
     ran = nexus("backtest", "submit", "--strategy", "cross", "--dataset", "btc@1", *DAY, *flags)
     assert ran.code == 0, ran.err
     assert last_post(platform)[1] == {
