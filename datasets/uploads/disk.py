@@ -21,7 +21,6 @@ from datasets.storage import blobs, layout
 _KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE: the size stays the count of bytes written, which a restart relies on
 _SYNC_WRITE = 2  # SYNC_FILE_RANGE_WRITE: start writing back, do not wait
 _NOT_OFFERED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
-_MAX_PARTS = 512
 
 
 @cache
@@ -85,8 +84,6 @@ def start_writeback(descriptor: int, offset: int, size: int) -> None:
 
 def write_all(descriptor: int, parts: Sequence[bytes | memoryview], offset: int) -> None:
     """Write the parts one after another at the offset; OSError leaves a prefix of them written."""
-    if len(parts) > _MAX_PARTS:
-        parts = [b"".join(parts)]
     rest = [memoryview(part) for part in parts if len(part)]
     while rest:
         written = os.pwritev(descriptor, rest, offset)

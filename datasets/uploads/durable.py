@@ -18,7 +18,7 @@ from datasets.storage import faults
 from datasets.uploads import disk, ledger
 from datasets.uploads.errors import ChunkRefused, OffsetConflict
 from datasets.uploads.headers import Checksum
-from tradenexus import db
+from tradenexus import db, failpoints
 
 log = structlog.get_logger(__name__)
 
@@ -105,7 +105,8 @@ class Writer:
 
     def write(self, parts: Sequence[bytes]) -> None:
         """Write a batch behind the last one; each leaf that closes becomes durable at once."""
-        for run in ledger.split(parts, self._ledger.room):
+        whole = [b"".join(parts)]  # each call below gives the interpreter away and must win it back: few large ones
+        for run in ledger.split(whole, self._ledger.room):
             start = self._ledger.offset
             with faults.named():
                 disk.write_all(self._descriptor, run, start)
@@ -119,9 +120,12 @@ class Writer:
         """Make all written bytes durable and move the offset over them."""
         if self._ledger.offset > self.session.offset and not self._broken:
             self._broken = True  # a sync that failed must not be tried again: the second one may lie
+            failpoints.hit("uploads.written")
             _sync(self.session, self._descriptor)
             self._broken = False
+            failpoints.hit("uploads.synced")
             record(self.session, self._ledger.offset, self._leaves)
+            failpoints.hit("uploads.recorded")
             self._leaves.clear()
 
     def finish(self) -> None:

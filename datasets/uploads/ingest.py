@@ -16,7 +16,7 @@ from datasets.models.upload import UploadLeaf, UploadSession, UploadState
 from datasets.storage import blobs, faults, layout
 from datasets.uploads import disk, ledger, sessions
 from datasets.uploads.errors import ChecksumMismatch
-from tradenexus import db, ids
+from tradenexus import db, failpoints, ids
 from tradenexus.actor import Actor
 from tradenexus.errors import Conflict, ProblemError
 from tradenexus.jobs import registry
@@ -40,9 +40,11 @@ def ingest(run: Run) -> dict[str, Any]:
     descriptor = _lock(session)
     try:
         digest = _verify(run, session, descriptor)
+        failpoints.hit("ingest.verified")
         result = _finish(run, session, digest)
     finally:
         os.close(descriptor)
+    failpoints.hit("ingest.committed")
     disk.remove(session.id)
     return result
 
@@ -104,6 +106,7 @@ def _finish(run: Run, session: UploadSession, digest: str) -> dict[str, Any]:
     if duplicate is None:
         run.progress("storing", 0, session.length)
         blobs.put_file(key, disk.data_path(session.id), digest)
+        failpoints.hit("ingest.stored")
     with run.effect() as effect:
         _end(session, digest, duplicate)
         result = _result(session)

@@ -4,7 +4,6 @@ looking is done in the capped child; this module imports no Django."""
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -48,6 +47,6 @@ def look(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict
 def _checked(text: str, name: str) -> str:
     try:
         base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise BadRequest(f"{name}: must be base64", {"fields": {name: ["base64"]}}) from error
     return text

@@ -36,7 +36,7 @@ from datasets.uploads.errors import (
     UploadTooLarge,
 )
 from datasets.uploads.wanted import NewUpload
-from tradenexus import db, ids
+from tradenexus import db, failpoints, ids
 from tradenexus.actor import Actor
 from tradenexus.errors import Conflict, NotFound
 from tradenexus.jobs import queue
@@ -60,6 +60,7 @@ def start(actor: Actor, new: NewUpload) -> UploadSession:
             _reserve(actor, new.length)
             with faults.named():
                 disk.create(upload_id, new.length)
+            failpoints.hit("uploads.created")
             return _insert(actor, new, dataset, upload_id)
     except BaseException:
         disk.remove(upload_id)

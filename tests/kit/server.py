@@ -8,6 +8,7 @@ with Server(tmp_path) as server:
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -19,6 +20,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any, Self
+from uuid import uuid4
 
 import httpx
 
@@ -35,11 +37,17 @@ made = {"owner": people.make("owner@example.org", first), "viewer": people.make(
 print(json.dumps({name: person.key for name, person in made.items()}))
 """
 _WORK = """
-import django; django.setup()
-from django.utils.module_loading import autodiscover_modules
-autodiscover_modules("tasks")
-from tradenexus.jobs import runner
-print(runner.wake())
+import time, django; django.setup()
+from tradenexus.jobs import runner, sweep
+from tradenexus.jobs.models import LIVE, Job
+done, deadline = 0, time.monotonic() + 30
+while time.monotonic() < deadline:
+    sweep.gone()
+    done += runner.wake()
+    if not Job.everyone.filter(state__in=LIVE).exists():
+        break
+    time.sleep(0.2)
+print(done)
 """
 
 
@@ -52,6 +60,8 @@ class Server:
     def __init__(self, folder: Path, **settings: str):
         self.home = folder / "home"
         self.home.mkdir(parents=True, exist_ok=True)
+        given = os.environ.get("DATABASE_URL", "")
+        self._postgres = given if given.startswith("postgres") else ""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("NEXUS_", "DATABASE_"))}
         self.environment = {
             **kept,
@@ -70,14 +80,19 @@ class Server:
 
     def _seed(self) -> dict[str, str]:
         """Make the database with its people, or copy the one that an earlier server of this run made."""
-        database = self.home / "nexus.sqlite3"
+        if self._postgres:
+            self.environment["DATABASE_URL"] = _database(self._postgres, _seeded.get("database"))
+        file = self.home / "nexus.sqlite3"
         if not _seeded:
-            keys = json.loads(self.run(_SEED).splitlines()[-1])
-            with sqlite3.connect(database) as connection:
-                _seeded.update(keys=keys, copy=connection.serialize())
-            connection.close()
-        elif not database.exists():
-            database.write_bytes(_seeded["copy"])
+            _seeded["keys"] = json.loads(self.run(_SEED).splitlines()[-1])
+            if self._postgres:
+                _seeded["database"] = self.environment["DATABASE_URL"]
+                self.environment["DATABASE_URL"] = _database(self._postgres, _seeded["database"])
+            else:
+                with contextlib.closing(sqlite3.connect(file)) as connection:
+                    _seeded["copy"] = connection.serialize()
+        elif not self._postgres:
+            file.write_bytes(_seeded["copy"])
         return dict(_seeded["keys"])
 
     def __enter__(self) -> Self:
@@ -87,6 +102,8 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.kill()
         self._listener.close()
+        if self._postgres:
+            _drop(self._postgres, self.environment["DATABASE_URL"])
 
     @property
     def pid(self) -> int:
@@ -94,13 +111,13 @@ class Server:
         assert self._process is not None
         return self._process.pid
 
-    def start(self) -> None:
+    def start(self, **settings: str) -> None:
         """Start the process on the same address and wait until it answers."""
         descriptor = self._listener.fileno()
         log = (self.home / "server.log").open("ab")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tradenexus.stack.web", "tradenexus.asgi:application", str(descriptor)],
-            env=self.environment,
+            env={**self.environment, **settings},
             cwd=ROOT,
             pass_fds=[descriptor],
             stdout=log,
@@ -115,6 +132,11 @@ class Server:
                 break
             time.sleep(0.05)
         raise RuntimeError(f"the server did not start: {(self.home / 'server.log').read_text()[-4000:]}")
+
+    def wait_killed(self) -> None:
+        """Wait until the process has died of itself."""
+        assert self._process is not None
+        self._process.wait(30)
 
     def kill(self) -> None:
         """End the process at once (SIGKILL)."""
@@ -145,9 +167,9 @@ class Server:
             raise RuntimeError(done.stderr[-4000:])
         return done.stdout
 
-    def work(self) -> int:
-        """Run queued jobs until none is due; return how many."""
-        return int(self.run(_WORK).split()[-1])
+    def work(self, **settings: str) -> int:
+        """Run jobs until none is left, those of dead workers included; return how many ran."""
+        return int(self.run(_WORK, **settings).split()[-1])
 
     def client(self, key: str | None = None, **headers: str) -> httpx.Client:
         """Return an HTTP client with a key (default the owner's)."""
@@ -166,3 +188,23 @@ def log_of(server: Server) -> list[dict[str, Any]]:
     """Return the server's log lines that are JSON."""
     lines = (server.home / "server.log").read_text().splitlines()
     return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def _database(url: str, template: str | None) -> str:
+    """Make a PostgreSQL database, empty or as a copy; return its address."""
+    import psycopg
+
+    name = f"nexus_kit_{uuid4().hex[:12]}"
+    source = f" TEMPLATE {template.rsplit('/', 1)[1]}" if template else ""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}{source}")
+    if template is None:
+        atexit.register(_drop, url, name)
+    return f"{url.rsplit('/', 1)[0]}/{name}"
+
+
+def _drop(url: str, address: str) -> None:
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {address.rsplit('/', 1)[-1]} WITH (FORCE)")

@@ -1,0 +1,78 @@
+"""Killed at each durable step, of the server and of the ingest job: the promise holds and the bytes are right."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+
+import httpx
+import pytest
+
+from tests.kit import tus
+from tests.kit.server import Server
+
+LEAF = 8 << 20
+DATA = os.urandom(2 * LEAF + 5_000)
+
+
+@pytest.fixture(scope="module")
+def fragile(tmp_path_factory):
+    with Server(tmp_path_factory.mktemp("killed")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("place", ["uploads.written:2", "uploads.synced", "uploads.synced:3", "uploads.recorded:2"])
+def test_the_server_killed_at_a_step_resumes(fragile, place):
+    with fragile.client() as client:
+        url = tus.create(client, len(DATA))
+        fragile.kill()
+        fragile.start(NEXUS_FAIL_AT=place)
+        with contextlib.suppress(httpx.HTTPError):
+            tus.patch(client, url, 0, DATA)
+        fragile.wait_killed()
+        fragile.start()
+        at = tus.offset(client, url)
+        (path,) = (fragile.home / "uploads").glob(f"*/{url.rsplit('_', 1)[1]}/data")
+        assert path.read_bytes()[:at] == DATA[:at]
+        assert at >= LEAF * (int(place[-1]) - 1 if place[-1].isdigit() else 0)
+        if at < len(DATA):
+            assert tus.patch(client, url, at, DATA[at:]).status_code == 204
+        finish(fragile, client, url)
+
+
+def test_killed_while_it_creates_nothing_is_there(fragile):
+    with fragile.client() as client:
+        before = [item["id"] for item in client.get("/v1/uploads").json()["items"]]
+        fragile.kill()
+        fragile.start(NEXUS_FAIL_AT="uploads.created")
+        with contextlib.suppress(httpx.HTTPError):
+            tus.create(client, 10)
+        fragile.wait_killed()
+        fragile.start()
+        assert [item["id"] for item in client.get("/v1/uploads").json()["items"]] == before
+
+
+@pytest.mark.parametrize("place", ["ingest.verified", "ingest.stored", "jobs.effect", "ingest.committed"])
+def test_the_ingest_killed_at_a_step_runs_again(fragile, place):
+    with fragile.client() as client:
+        url = tus.create(client, len(DATA))
+        assert tus.patch(client, url, 0, DATA).status_code == 204
+        dataset = client.get(url).json()["upload"]["datasetId"]
+        client.post(f"/v1/datasets/{dataset}/uploads:complete", json={})
+        with pytest.raises(RuntimeError):
+            fragile.work(NEXUS_FAIL_AT=place)
+        finish(fragile, client, url)
+
+
+def finish(server: Server, client: httpx.Client, url: str) -> None:
+    """Complete the upload and check that one version came of it, with the right bytes."""
+    dataset = client.get(url).json()["upload"]["datasetId"]
+    digest = hashlib.sha256(DATA).hexdigest()
+    answer = client.post(f"/v1/datasets/{dataset}/uploads:complete", json={"sha256": digest})
+    assert answer.status_code == 202, answer.text
+    server.work()
+    shown = client.get(f"/v1/datasets/{dataset}").json()["dataset"]
+    assert (shown["status"], shown["version"], shown["sha256"]) == ("uploaded", 1, digest)
+    raw = [path for path in (server.home / "data" / "raw").glob(f"*/{dataset[3:]}/*") if path.is_file()]
+    assert [hashlib.sha256(path.read_bytes()).hexdigest() for path in raw] == [digest]
