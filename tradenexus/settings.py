@@ -258,7 +258,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SORT_OPERATIONS": False,
-    "POSTPROCESSING_HOOKS": ["tradenexus.rest.openapi.add_common_answers"],
+    "POSTPROCESSING_HOOKS": ["tradenexus.rest.openapi.add_common_answers", "datasets.api.tus.add"],
 }
 
 # Dotted paths of functions (tenant_id, ids) -> (nodes, edges) that extend the lineage of datasets.

@@ -177,7 +177,8 @@ def report_of(version: DatasetVersion) -> dict[str, Any]:
     }
     report = QualityReport.of(version.tenant_id).filter(version=version).first()
     if report is None:
-        empty: dict[str, Any] = {"summary": "not validated yet", "issues": [], "checks": [], "grade": None, "score": None, "rows": None}
+        empty: dict[str, Any] = dict.fromkeys(("grade", "score", "rows"))
+        empty |= {"summary": "not validated yet", "issues": [], "checks": []}
         return {**head, **empty}
     return {**report.body, **head, "rejectsCount": report.rejects_count, "jobId": report.job_ref}
 

@@ -37,7 +37,7 @@ class Schema(AutoSchema):
         return [
             OpenApiParameter(
                 "Idempotency-Key",
-                str,
+                {"type": "string", "pattern": "^[!-~]{8,128}$"},
                 OpenApiParameter.HEADER,
                 required=False,
                 description="8 to 128 printable characters; the same key and body get the first answer again.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers
 
@@ -18,6 +20,7 @@ PAGING = [
 ]
 
 
+@cache
 def page_of(item: type[serializers.Serializer]) -> serializers.Serializer:
     """Return the shape of a list of items."""
     return inline_serializer(

@@ -1,0 +1,68 @@
+"""The upload protocol in the OpenAPI file: those routes are an ASGI application of their own, which DRF cannot see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_VERSION = {
+    "name": "Tus-Resumable",
+    "in": "header",
+    "required": True,
+    "schema": {"type": "string", "enum": ["1.0.0"]},
+}
+_REF = {"name": "ref", "in": "path", "required": True, "schema": {"type": "string"}}
+_EMPTY = {"description": "Done"}
+_ERROR = {
+    "description": "See docs/errors.md",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+}
+_REFUSALS = ("400", "401", "403", "404", "405", "409", "410", "412", "413", "415", "423", "429", "460", "503", "507")
+
+
+def add(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Add creation, HEAD, PATCH, DELETE and OPTIONS of the tus resource to the schema."""
+    for path in ("/v1/uploads", "/v1/uploads/"):
+        result["paths"][path] |= {
+            "post": _operation("uploads_create" + path[11:].replace("/", "_slash"), _creation(), "201"),
+            "options": {
+                **_operation("uploads_options" + path[11:].replace("/", "_slash"), [], "204"),
+                "security": [],  # what the server can do is no secret
+            },
+        }
+    result["paths"]["/v1/uploads/{ref}"] |= {
+        "head": _operation("uploads_offset", [_REF, _VERSION], "200"),
+        "patch": {
+            **_operation("uploads_append", [_REF, _VERSION, _number("Upload-Offset")], "204"),
+            "requestBody": {
+                "required": True,
+                "content": {"application/offset+octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            },
+        },
+        "delete": _operation("uploads_terminate", [_REF, _VERSION], "204"),
+    }
+    return result
+
+
+def _creation() -> list[dict[str, Any]]:
+    metadata = {
+        "name": "Upload-Metadata",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": "tus metadata: filename, filetype, datasetId, ..., each value in base64",
+    }
+    return [_VERSION, _number("Upload-Length"), metadata]
+
+
+def _number(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": True, "schema": {"type": "integer", "minimum": 0}}
+
+
+def _operation(name: str, parameters: list[dict[str, Any]], done: str) -> dict[str, Any]:
+    return {
+        "operationId": name,
+        "tags": ["uploads"],
+        "summary": f"tus 1.0: {name.removeprefix('uploads_').replace('_', ' ')}",
+        "parameters": parameters,
+        "responses": {done: _EMPTY, **dict.fromkeys(_REFUSALS, _ERROR)},
+        "security": [{"apiKey": []}, {"session": []}],
+    }
