@@ -136,7 +136,9 @@ def capabilities() -> dict[str, Any]:
     if not held["network_off"]:
         notes["network_off"] = "The kernel refuses network namespaces to this user; the child could open connections."
     if not held["pid_namespace"]:
-        notes["pid_namespace"] = "No user namespaces: processes started by a child are found by their session instead."
+        notes["pid_namespace"] = (
+            "No user namespaces: processes started by a child are ended by session, unless they leave it."
+        )
     return {**held, "notes": notes}
 
 

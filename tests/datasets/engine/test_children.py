@@ -113,6 +113,8 @@ def test_grandchildren_go_with_the_child(tmp_path, detached):
 
 
 def test_a_killed_parent_leaves_no_child(tmp_path):
+    if not children.capabilities()["pid_namespace"]:
+        pytest.skip("no process namespace here: what the child itself started may outlive a killed parent")
     path = tmp_path / "alive"
     code = (
         "import sys; from datasets.engine import children\n"
