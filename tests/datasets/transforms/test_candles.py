@@ -283,3 +283,23 @@ def test_unknown_options_are_refused(tmp_path, asked):
 def test_a_price_the_kind_has_not_is_refused():
     with pytest.raises(registry.PriceUnsupported):
         registry.check_candles("trades", None, {"frequency": "1m", "price": "mid"})
+
+
+@pytest.mark.parametrize(
+    ("frequency", "session", "filled"), [("1d", "XNYS", 2), ("1d", None, 5), ("1w", "XNYS", 0), ("1M", None, 0)]
+)
+def test_only_buckets_that_exist_are_filled(tmp_path, frequency, session, filled):
+    # Wednesday 2024-11-27 and Tuesday 2024-12-03, 15:00 UTC: Thanksgiving and a weekend lie between
+    stamps = np.array(["2024-11-27T15", "2024-12-03T15"], "datetime64[ns]").astype(np.int64)
+    columns = {"ts_event": stamps, "price": [1.0, 2.0], "size": [1.0, 1.0]}
+    source = tape.write(tmp_path / "in.parquet", "trades", columns)
+    answer = build(tmp_path, [source], frequency=frequency, session=session, emptyBars="fill")
+    assert answer["policy"]["counts"]["filled"] == filled
+
+
+def test_daily_bars_are_gathered_by_date_whatever_session_is_named(tmp_path):
+    days = np.arange(np.datetime64("2024-11-25"), np.datetime64("2024-12-07")).astype("datetime64[ns]").astype(np.int64)
+    columns = {name: np.ones(len(days)) for name in ("open", "high", "low", "close", "volume")} | {"ts_event": days}
+    source = tape.write(tmp_path / "in.parquet", "bars", columns, interval="1d")
+    got = bars(build(tmp_path, [source], kind="bars", frequency="1w", session="XNYS"))
+    assert got["volume"] == [7.0, 5.0]
