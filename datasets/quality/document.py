@@ -10,8 +10,8 @@ from datasets.quality.checks.spec import Spec
 _HEAD = f"""# Quality checks
 
 What a validation looks at, in the order of the report. Every offender is counted; the first twenty are shown with row,
-line, time and value. Rows that cannot be stored are left out and listed in the rejects file; nothing else is removed but
-repeated ids and repeated bars, of which the first is kept.
+line, time and value. Rows that cannot be stored are left out and listed in the rejects file; nothing else is removed
+but repeated ids and repeated bars, of which the first is kept.
 
 A measure above its amber limit makes a check AMBER, above its red limit RED (both strictly; a dash means never). The
 verdict is the worst grade; RED is `validation_failed`. Score: {gate.SCORE_FORMULA}.

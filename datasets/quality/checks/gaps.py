@@ -51,7 +51,7 @@ SPECS = (
     Spec(
         "sessions.outside",
         "Rows lie within sessions",
-        "count",
+        "share",
         "These rows lie outside the sessions of the calendar.",
         "They may be extended hours, a wrong time zone or a wrong calendar.",
         "Declare the right calendar and zone. Daily candles by session leave such rows out.",

@@ -36,7 +36,7 @@ SPECS = (
     Spec(
         "time.future",
         "No times in the future",
-        "count",
+        "share",
         "These times lie in the future.",
         "Data cannot be recorded before it happens: the unit, the zone or the clock is wrong.",
         "Set the time unit and zone; correct the rows if the clock was wrong.",

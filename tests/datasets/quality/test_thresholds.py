@@ -29,3 +29,11 @@ def test_overrides_are_taken_and_wrong_ones_refused():
     for wrong in ({"x": 1}, {"toxic_up_pct": "9"}, {"toxic_up_pct": None}, {"toxic_up_pct": -1}, {"wick_pct": True}):
         with pytest.raises(thresholds.ThresholdUnknown):
             thresholds.resolve("standard", wrong)
+
+
+def test_a_fraction_is_no_limit_of_a_count():
+    units = {spec.id: spec.unit for spec in checks.SPECS}
+    for profile in thresholds.PROFILES:
+        for name, value in thresholds.resolve(profile).items():
+            if units.get(name.rsplit(".", 1)[0]) == "count":
+                assert value is None or value == int(value), name
