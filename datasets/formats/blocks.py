@@ -14,6 +14,7 @@ import numpy as np
 from datasets.formats.errors import QuoteUnbalanced, RecordTooLong
 
 RECORD_BYTES = 8 << 20
+BLOCK_RECORDS = 131_072
 _NEWLINE = 10
 _RETURN = 13
 
@@ -38,7 +39,7 @@ def cut(
             continue
         end = _last_end(held, mark)
         if end:
-            yield Block(held[:end], line)
+            yield from _bounded(Block(held[:end], line), quote)
             line += held.count(b"\n", 0, end)
             held = held[end:]
         if len(held) > max(record_bytes, block_bytes):
@@ -46,7 +47,18 @@ def cut(
     if held:
         if mark and held.count(mark) % 2:
             raise _endless(held, mark, line)
-        yield Block(held, line)
+        yield from _bounded(Block(held, line), quote)
+
+
+def _bounded(block: Block, quote: str | None) -> Iterator[Block]:
+    """Split a block of very many records: what is made of each in memory is larger than an empty line."""
+    if block.data.count(b"\n") <= BLOCK_RECORDS:
+        yield block
+        return
+    starts, lines = begins(block, quote)
+    borders = [*starts[::BLOCK_RECORDS].tolist(), len(block.data)]
+    for number, line in enumerate(lines[::BLOCK_RECORDS].tolist()):
+        yield Block(block.data[borders[number] : borders[number + 1]], line)
 
 
 def begins(block: Block, quote: str | None) -> tuple[np.ndarray, np.ndarray]:

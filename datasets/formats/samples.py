@@ -23,6 +23,7 @@ _INTEGER = re.compile(r"[+-]?\d{1,19}")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.I)
 _COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?")
+_MIDNIGHT = re.compile(r"[T ]00(:?00(:?00(\.0+)?)?)?$")
 _BOOLEAN = re.compile(r"true|false", re.I)
 # Epoch times are believed between 1990 and 2100: an id or a volume can have any magnitude.
 _EARLIEST_S, _LATEST_S = 631_152_000, 4_102_444_800
@@ -171,6 +172,8 @@ def _float(value: str | None) -> float:
 def _read_times(column: Column) -> dict[str, Any] | None:
     if column.stated is not None and pa.types.is_timestamp(column.stated):
         zone = column.stated.tz or None
+        if zone is None and column.filled and all(_MIDNIGHT.search(value) for value in column.filled):
+            return _with_ends(column, {"unit": None, "format": "midnight", "zone": None})
         return _with_ends(column, {"unit": column.stated.unit, "format": "typed", "zone": zone})
     if column.stated is not None and pa.types.is_date(column.stated):
         return _with_ends(column, {"unit": None, "format": "date", "zone": "UTC"})
@@ -189,7 +192,7 @@ def _read_times(column: Column) -> dict[str, Any] | None:
         )
     form = column.form
     # Bars of days are often exported with a midnight that means nothing.
-    if form == "iso_naive" and all(re.search(r"[T ]00(:?00(:?00(\.0+)?)?)?$", value) for value in column.filled):
+    if form == "iso_naive" and all(_MIDNIGHT.search(value) for value in column.filled):
         return _with_ends(column, {"unit": None, "format": "midnight", "zone": None})
     zone = "UTC" if form == "date" else "offset" if form == "iso_offset" else None
     return _with_ends(column, {"unit": None, "format": form, "zone": zone})

@@ -148,6 +148,15 @@ def test_what_is_no_number_is_rejected(tmp_path, text):
     assert [each[3] for each in bad] == ["" if text == "." else text] or bad[0][4] == "NULL_VALUE"
 
 
+def test_very_many_bad_records_are_counted_in_bounded_batches(tmp_path):
+    found = batches(tmp_path, "t,p,s\n" + "x\n" * 300_000)
+    assert sum(len(batch.rejects) for batch in found) == 300_000
+    assert max(len(batch.rejects) for batch in found) <= 131_072
+    assert found[-1].rejects[-1].line == 300_001
+    [batch] = batches(tmp_path, "t,p,s\n1700000000,1,2\n" + "\n" * 3_000_000 + "1700000000,2,2\n", block_bytes=4 << 20)
+    assert batch.line.tolist() == [2, 3_000_003]
+
+
 def test_sides_and_makers(tmp_path):
     side = {**CSV["columnMapping"], "side": "x"}
     text = "t,p,s,x\n" + "".join(f"1700000000,1,2,{word}\n" for word in ("buy", "SELL", "b", "s", "", "maybe"))

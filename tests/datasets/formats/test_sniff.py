@@ -283,7 +283,7 @@ def test_what_is_no_data_is_refused_by_name(data, error):
 
 def test_an_old_feather_file_is_refused_by_name():
     out = io.BytesIO()
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="Feather V1"):
         feather.write_feather(pa.table({"a": [1]}), out, version=1)
     with pytest.raises(FeatherV1Unsupported):
         head(out.getvalue())
@@ -305,6 +305,17 @@ def test_midnights_of_daily_bars_ask_nothing():
     found = head(text, "AAPL.csv")
     assert ids(found) == []
     assert mapping.plan_from(found)["timestampFormat"] == "date"
+
+
+def test_naive_midnights_of_a_saved_frame_are_session_dates(tmp_path):
+    days = pa.array(np.array(["2024-01-02", "2024-01-03"], dtype="datetime64[ns]"))
+    columns = {"date": days, **{name: [1.0, 2.0] for name in ("open", "high", "low", "close")}}
+    path = tmp_path / "AAPL.parquet"
+    pq.write_table(pa.table(columns), path)
+    found = sniff.sniff_file(str(path), path.name)
+    assert (ids(found), found["interval"], found["symbol"]) == ([], "1d", "AAPL")
+    [batch] = readers.open_batches(str(path), mapping.plan_from(found))
+    assert batch.table.column("ts_event").cast("int64").to_pylist() == days.cast("int64").to_pylist()
 
 
 def test_day_and_month_are_asked_only_when_no_value_decides():
