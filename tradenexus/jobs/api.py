@@ -146,6 +146,9 @@ class JobList(TenantView):
         return pagination.page(request, rows, render)
 
 
+ANSWER = shapes.answer_of("JobAnswer", job=JobSerializer())
+
+
 class JobDetail(TenantView):
     """One job."""
 
@@ -158,7 +161,7 @@ class JobDetail(TenantView):
                 description="Answer when the job's state changes or it has ended, after so many seconds at the latest",
             )
         ],
-        responses=shapes.answer_of("JobAnswer", job=JobSerializer()),
+        responses=ANSWER,
     )
     def get(self, request: Request, ref: str) -> Response:
         """Show a job; with wait, after its next change of state."""
@@ -193,9 +196,7 @@ class JobLog(TenantView):
 class JobCancel(TenantView):
     """Cancelling."""
 
-    @extend_schema(
-        operation_id="jobs_cancel", request=None, responses={202: shapes.answer_of("JobAnswer", job=JobSerializer())}
-    )
+    @extend_schema(operation_id="jobs_cancel", request=None, responses={202: ANSWER})
     @idempotency.once
     def post(self, request: Request, ref: str) -> Response:
         """Cancel a job: at once when it waits; a running one is asked, and killed after a grace."""
@@ -206,9 +207,7 @@ class JobCancel(TenantView):
 class JobRetry(TenantView):
     """Retrying."""
 
-    @extend_schema(
-        operation_id="jobs_retry", request=None, responses={202: shapes.answer_of("JobAnswer", job=JobSerializer())}
-    )
+    @extend_schema(operation_id="jobs_retry", request=None, responses={202: ANSWER})
     @idempotency.once
     def post(self, request: Request, ref: str) -> Response:
         """Queue an ended job (failed, cancelled, stalled) again, with fresh attempts."""

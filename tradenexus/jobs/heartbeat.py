@@ -9,27 +9,19 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
 
 from tradenexus import failpoints
-from tradenexus.jobs import states
+from tradenexus.jobs import leases, states
 from tradenexus.jobs.errors import LeaseLost
 from tradenexus.jobs.models import Job
-
-if TYPE_CHECKING:
-    from tradenexus.jobs.runner import Run
+from tradenexus.jobs.run import Run
 
 log = structlog.get_logger(__name__)
 TICK_S = 1.0
-
-
-def margin_s() -> float:
-    """Return how long before the lease's end its holder stops: a sixth of it (10 s of 60)."""
-    return settings.NEXUS_JOB_LEASE_S / 6
 
 
 class Heartbeat:
@@ -84,7 +76,7 @@ class Heartbeat:
             failpoints.hit("jobs.heartbeat")
             states.write_tail(run.job, run.take_tail())
             self._renewed_at = now
-            run.deadline = now + settings.NEXUS_JOB_LEASE_S - margin_s()
+            run.deadline = now + settings.NEXUS_JOB_LEASE_S - leases.margin_s()
         row = Job.everyone.filter(pk=run.job.pk).values_list("token", "state", "cancel_requested_at").first()
         if row is None or row[0] != run.token or row[1] != "running":
             raise LeaseLost("the job is no longer held by this worker")

@@ -21,7 +21,7 @@ from tradenexus.jobs.models import Job, State
 
 # PostgreSQL's statement clock, not clock_timestamp(): the latter is volatile and keeps an index from being used.
 _PG_CLOCK = "(statement_timestamp() + make_interval(secs => %s))"
-_COLUMNS = ", ".join(connection.ops.quote_name(field.column) for field in Job._meta.concrete_fields)
+_COLUMNS = ", ".join(connection.ops.quote_name(str(field.column)) for field in Job._meta.concrete_fields)
 
 
 def clock(plus_s: float = 0) -> models.Expression:
@@ -73,6 +73,11 @@ def fence(job_id: UUID, token: int) -> None:
     """Lock the job's row for the rest of the transaction, or raise LeaseLost; the lease starts anew with it."""
     if not held(job_id, token).update(lease_until=clock(settings.NEXUS_JOB_LEASE_S), log_n=F("log_n")):
         raise LeaseLost("the job is no longer held by this worker", {"token": token})
+
+
+def margin_s() -> float:
+    """Return how long before the lease's end its holder stops itself: a sixth of it (10 s of 60)."""
+    return settings.NEXUS_JOB_LEASE_S / 6
 
 
 def _clock_sql(plus_s: float) -> tuple[str, list[Any]]:

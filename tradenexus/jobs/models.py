@@ -52,7 +52,7 @@ class Job(TenantOwned):
 
     prefix = "job"
 
-    tenant = models.ForeignKey(
+    tenant = models.ForeignKey(  # type: ignore[assignment]
         Tenant, on_delete=models.PROTECT, related_name="+", null=True, blank=True, db_index=False
     )
     user = models.ForeignKey(User, on_delete=models.SET_NULL, related_name="+", null=True, blank=True, db_index=False)

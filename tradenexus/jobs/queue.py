@@ -20,8 +20,8 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, close_old_connections, connection, connections, transaction
+from django_q import cluster
 from django_q.brokers.orm import ORM
-from django_q.cluster import Sentinel
 from django_q.conf import Conf
 from django_q.tasks import async_task
 
@@ -71,6 +71,10 @@ def submit(
         parent=parent,
         dedupe=None if dedupe is None else f"{tenant_id or 'platform'}:{kind}:{dedupe}",
     )
+    return _enter(job, actor)
+
+
+def _enter(job: Job, actor: Actor | None) -> Job:
     living = _insert(job)
     if living is not job:
         return living
@@ -208,9 +212,6 @@ class Doorbell(ORM):
                 cursor.execute(f"DELETE FROM django_q_ormq WHERE id IN ({places}) RETURNING payload", found)  # noqa: S608
                 return [row[0] for row in cursor.fetchall()]
 
-    def set_stat(self, key: str, value: str, timeout: int) -> None:
-        """Keep no statistics of django-q2's own: Worker rows tell who lives."""
-
     def _try_redis(self, command: str, *arguments: Any, **options: Any) -> Any:
         import redis
 
@@ -285,7 +286,18 @@ def _guard(parent: int, stop: Any, started: Any) -> None:
     processes.die_with_parent(parent)
     os.setsid()  # signals sent to our terminal or group are the worker's to handle
     processes.let_forks_die_with_parent()
+    cluster.Stat = _NoStat
     _Sentinel(stop, started, uuid.uuid4(), timeout=None, start=False).begin()
+
+
+class _NoStat:
+    """No statistics of django-q2's own, pickled each second: Worker rows tell who lives."""
+
+    def __init__(self, sentinel: Any):
+        pass
+
+    def save(self) -> None:
+        pass
 
 
 class _NoResults:
@@ -306,7 +318,7 @@ class _NoResults:
         return True
 
 
-class _Sentinel(Sentinel):
+class _Sentinel(cluster.Sentinel):
     """django-q2's guard without a result queue and its monitor process."""
 
     def begin(self) -> None:

@@ -180,15 +180,20 @@ def body_of(error: ProblemError) -> dict[str, Any]:
 def _leave_running(
     job: Job, columns: dict[str, Any], tail: Tail, outcome: str, reason: str, *, final: bool, **guard: Any
 ) -> bool:
-    """Swap the row out of `running` under its token, close the attempt, write the rest of the log; refresh `job`."""
-    with db.atomic():
-        columns |= tail.fields(job.log_n) | {"lease_until": None, "holder": "", "worker": None}
-        if final:
-            columns["finished_at"] = leases.clock()
-        if not leases.held(job.pk, job.token).filter(**guard).update(**columns):
-            return False
-        attempt = Attempt.objects.filter(job_id=job.pk, token=job.token)
-        attempt.update(ended_at=leases.clock(), outcome=str(outcome), reason=logs.scrub(reason)[:500])
+    """Swap the row out of `running` under its token, close the attempt, write the rest of the log.
+
+    Inside the caller's transaction. `job` takes over the plain values; the database's own (times, sums) need a re-read.
+    """
+    columns |= tail.fields(job.log_n) | {"lease_until": None, "holder": "", "worker": None}
+    if final:
+        columns["finished_at"] = leases.clock()
+    if not leases.held(job.pk, job.token).filter(**guard).update(**columns):
+        return False
+    attempt = Attempt.objects.filter(job_id=job.pk, token=job.token)
+    attempt.update(ended_at=leases.clock(), outcome=str(outcome), reason=logs.scrub(reason)[:500])
+    if tail.lines:
         LogLine.objects.bulk_create(tail.lines)
-        job.refresh_from_db()
+    for name, value in columns.items():
+        if not hasattr(value, "resolve_expression"):
+            setattr(job, name, value)
     return True

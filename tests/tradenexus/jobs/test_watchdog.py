@@ -178,9 +178,11 @@ def test_at_most_one_heavy_job_runs_at_once_on_a_host(workers, submit, tmp_path)
 
 @pytest.mark.parametrize("place", ["claimed", "effect", "effect_committed", "handled"])
 def test_killed_anywhere_the_effect_happens_once(workers, submit, tmp_path, place):
-    workers(1, NEXUS_FAIL_AT=f"jobs.{place}")
+    fatal = workers(1, NEXUS_FAIL_AT=f"jobs.{place}")
     job = submit("test.echo", params={"text": "x"})
     until(lambda: Attempt.objects.filter(outcome="lost").exists() or fresh(job).state == "succeeded", 30)
+    processes.kill_tree(fatal.pid)
+    fatal.wait()
     workers(1)
     until(ended(job), 40)
     row = fresh(job)
