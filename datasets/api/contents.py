@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -85,14 +85,16 @@ class PreviewSerializer(shapes.Answer):
     nextCursor = serializers.CharField(allow_null=True)
 
 
+_PREVIEW: dict[str, Any] = {
+    "parameters": [VERSION, SYMBOL, *shapes.PAGING],
+    "responses": {200: PreviewSerializer},
+}
+
+
+@extend_schema_view(get=extend_schema(operation_id="datasets_preview", **_PREVIEW))
 class Preview(VersionView):
     """Rows of a version."""
 
-    @extend_schema(
-        operation_id="versions_preview",
-        parameters=[VERSION, SYMBOL, *shapes.PAGING],
-        responses={200: PreviewSerializer},
-    )
     def get(self, request: Request, ref: str, number: str | None = None) -> Response:
         """Return a page of rows; the cursor is a row offset."""
         version = self.version(ref, number)
@@ -102,6 +104,11 @@ class Preview(VersionView):
         payload = {"version": version.number, "columns": columns, "rows": rows, "offset": offset}
         cursor = str(following) if following is not None else None
         return respond(request, payload | {"totalRows": version.row_count, "nextCursor": cursor})
+
+
+@extend_schema_view(get=extend_schema(operation_id="versions_preview", **_PREVIEW))
+class VersionPreview(Preview):
+    """Rows of the version that the address names."""
 
 
 class Columns(VersionView):

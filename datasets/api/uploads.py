@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -210,14 +210,16 @@ def render(session: UploadSession) -> dict[str, Any]:
     }
 
 
+LISTED: dict[str, Any] = {
+    "parameters": [OpenApiParameter("state", str, enum=["live", *UploadState.values]), *shapes.PAGING],
+    "responses": {200: shapes.page_of(UploadSerializer)},
+}
+
+
+@extend_schema_view(get=extend_schema(operation_id="uploads_list", **LISTED))
 class SessionList(TenantView):
     """The workspace's uploads."""
 
-    @extend_schema(
-        operation_id="uploads_list",
-        parameters=[OpenApiParameter("state", str, enum=["live", *UploadState.values]), *shapes.PAGING],
-        responses={200: shapes.page_of(UploadSerializer)},
-    )
     def get(self, request: Request) -> Response:
         """List uploads, newest first; `state=live` are those not at an end."""
         rows = UploadSession.of(self.actor.tenant_id).select_related("dataset", "version")
@@ -231,6 +233,11 @@ class SessionList(TenantView):
                 )
             rows = rows.filter(state=state)
         return pagination.page(request, rows, render)
+
+
+@extend_schema_view(get=extend_schema(operation_id="uploads_list_slash", **LISTED))
+class SessionListSlash(SessionList):
+    """The same under the address that tus clients create at."""
 
 
 class SessionDetail(TenantView):
