@@ -18,15 +18,18 @@ class Step(NamedTuple):
     """A command that must succeed before the children start; `keep_output` hands its output to the printer."""
 
     name: str
-    argv: list[str]
+    argv: tuple[str, ...]
     keep_output: bool = False
 
 
 class Plan(NamedTuple):
-    """Everything the supervisor runs. `services` maps a name to argv, `only_for` a name to what just it may know."""
+    """Everything the supervisor runs: stages of steps (those of a stage side by side), the web server, and `services`.
+
+    `only_for` maps the name of a service to environment that just it may know.
+    """
 
     env: dict[str, str]
-    steps: list[Step]
+    stages: list[list[Step]]
     services: dict[str, list[str]]
     web: list[str]
     only_for: dict[str, dict[str, str]] = {}
@@ -64,10 +67,12 @@ def wants_sandbox(base: Mapping[str, str] = os.environ) -> bool:
 def embedded(home: Home, env: dict[str, str], sandbox_port: int) -> Plan:
     """Return the plan of the real stack: server, worker and, without a real gateway, the Lona sandbox."""
     manage = [sys.executable, str(PROJECT / "manage.py")]
-    steps = [
-        Step("database", [*manage, "migrate", "--verbosity", "0"]),
-        Step("static files", [*manage, "collectstatic", "--noinput", "--verbosity", "0"]),
-        Step("first user", [*manage, "bootstrap", *FIRST_USER, "--json"], True),
+    stages = [
+        [
+            Step("database", (*manage, "migrate", "--verbosity", "0")),
+            Step("static files", (*manage, "collectstatic", "--noinput", "--verbosity", "0")),
+        ],
+        [Step("first user", (*manage, "bootstrap", *FIRST_USER, "--json"), True)],
     ]
     services, only_for = {}, {}
     if sandbox_port:
@@ -77,4 +82,4 @@ def embedded(home: Home, env: dict[str, str], sandbox_port: int) -> Plan:
         token = home.agent_token_file.read_text().strip()
         only_for["lona"] = {"NEXUS_SANDBOX_AGENT_ID": AGENT, "NEXUS_SANDBOX_AGENT_TOKEN": token}
     services["worker"] = [*manage, "worker"]
-    return Plan(env, steps, services, [sys.executable, "-m", "tradenexus.stack.web", APPLICATION], only_for)
+    return Plan(env, stages, services, [sys.executable, "-m", "tradenexus.stack.web", APPLICATION], only_for)

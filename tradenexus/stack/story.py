@@ -72,9 +72,10 @@ class Story:
     def upload_tape(self) -> str:
         """Send the file; a second time it is recognised as the same."""
         self.upload = self._send(self.tape, TAPE, "--venue", "SIM")
-        expect(self.upload["sha256"] == self.truth["sha256"], "the server's SHA-256 is not the file's")
+        digest = self.upload["job"]["result"]["sha256"]
+        expect(digest == self.truth["sha256"], "the server's SHA-256 is not the file's")
         self.again = bool(self.upload.get("duplicateOf"))
-        told = f"sha256 {self.upload['sha256'][:12]}"
+        told = f"sha256 {digest[:12]}"
         return f"{told}, the same as version 1" if self.again else told
 
     def validate(self) -> str:
@@ -134,7 +135,7 @@ class Story:
         expect(label == self.label, f"the provider is {label}, not {self.label}")
         metrics = self.backtest["metrics"]
         expect(metrics["totalReturnPct"] is not None, "the backtest has no return")
-        return f"return {metrics['totalReturnPct']} %, drawdown {metrics['maxDrawdownPct']} %, {label}"
+        return f"return {float(metrics['totalReturnPct']):.2f} %, {label}"
 
     def follow_lineage(self) -> str:
         """Go from the report back to the first byte."""

@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from tradenexus.stack import child, kernel, ports
 from tradenexus.stack.child import Child
@@ -67,13 +68,18 @@ class Supervisor:
 
     def _prepare(self) -> dict[str, str]:
         outputs = {}
-        for step in self.plan.steps:
-            outputs[step.name] = self._step(step)
+        for stage in self.plan.stages:
+            running = {step: self._begin(step) for step in stage}
+            for step, (pid, path) in running.items():
+                outputs[step.name] = self._end(step, pid, path)
         return {name: text for name, text in outputs.items() if text}
 
-    def _step(self, step: Step) -> str:
-        path = self.home.run / f"step-{os.getpid()}.out"
-        pid = child.spawn(step.argv, self.plan.env, path)
+    def _begin(self, step: Step) -> tuple[int, Path]:
+        path = self.home.run / f"step-{step.name.replace(' ', '-')}.out"
+        path.unlink(missing_ok=True)
+        return child.spawn(step.argv, self.plan.env, path), path
+
+    def _end(self, step: Step, pid: int, path: Path) -> str:
         while pid not in self._ended:
             self._tick(1.0)
         text = path.read_text(errors="replace")

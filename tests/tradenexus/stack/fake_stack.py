@@ -33,11 +33,11 @@ def toy_plan(home: Home, mode: str) -> Plan:
     python = sys.executable
     pids = str(home.run / "worker.pids")
     steps = [
-        Step("greeting", [python, "-c", 'print(\'{"user": "toy", "key": "nx_toy", "loginPath": "/once"}\')'], True)
+        Step("greeting", (python, "-c", 'print(\'{"user": "toy", "key": "nx_toy", "loginPath": "/once"}\')'), True)
     ]
     if mode == "badstep":
-        steps.append(Step("broken", [python, "-c", "raise SystemExit('no such table')"]))
-    return Plan({"PATH": "/usr/bin:/bin"}, steps, {"worker": [python, "-c", WORKER, pids, mode]}, [python, "-c", WEB])
+        steps.append(Step("broken", (python, "-c", "raise SystemExit('no such table')")))
+    return Plan({"PATH": "/usr/bin:/bin"}, [steps], {"worker": [python, "-c", WORKER, pids, mode]}, [python, "-c", WEB])
 
 
 if __name__ == "__main__":
