@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tradenexus.cli import output
+from tradenexus.cli import output, values
 from tradenexus.cli.failures import Failure, Usage
 from tradenexus.cli.invocation import Invocation, Options, version
 
@@ -101,7 +101,7 @@ class Root(TyperGroup):
         module = importlib.import_module(f"tradenexus.cli.commands.{cmd_name}")
         command = typer.main.get_command(module.app)
         command.name = cmd_name
-        return command
+        return values.lighten(command)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command, or suggest the nearest one."""
@@ -113,6 +113,10 @@ class Root(TyperGroup):
                 hint="nexus --help",
             )
         return super().resolve_command(ctx, args)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the global options, read without heavy libraries."""
+        return [values.light(param) for param in super().get_params(ctx)]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse with global options hoisted to the front."""

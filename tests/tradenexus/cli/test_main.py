@@ -60,7 +60,8 @@ def test_a_whole_run_imports_no_app_and_no_django(platform, trades):
     code = (
         "import sys\nfrom tradenexus.cli.main import app\n"
         f"try:\n    app(['upload', {str(trades)!r}, '--wait'])\nexcept SystemExit as end:\n    assert end.code == 0\n"
-        "print([n for n in ('django', 'datasets', 'backfill', 'lona', 'pyarrow') if n in sys.modules])"
+        "heavy = ('django', 'datasets', 'backfill', 'lona', 'pyarrow', 'pydantic', 'rich')\n"
+        "print([name for name in heavy if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
@@ -119,3 +120,9 @@ def test_topics_are_explained(nexus):
     assert "name@7" in nexus("help", "refs").out or "btc@7" in nexus("help", "refs").out
     assert "NEXUS_TOKEN" in nexus("help", "environment").out
     assert nexus("help", "nothing").code == 2
+
+
+@pytest.mark.parametrize("words", [["-L", "0"], ["-L", "x"], ["-L", "1.5"], ["--timeout", "-1"], ["--timeout", "nan"]])
+def test_a_number_out_of_its_range_is_usage(platform, nexus, words):
+    assert nexus("dataset", "list", *words).code == 2
+    assert platform.seen == []

@@ -1,0 +1,74 @@
+"""The command line against the platform itself: a real server process and its jobs, one file from upload to candles."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.kit.server import Server
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    with Server(tmp_path / "server") as running:
+        monkeypatch.setenv("NEXUS_URL", running.url)
+        monkeypatch.setenv("NEXUS_TOKEN", running.owner)
+        yield running
+
+
+@pytest.fixture
+def tape(home):
+    path = home / "tape.csv"
+    lines = (f"{1704067200000 + n * 250},BTC-USD,{42000 + n % 50}.10,0.5,buy\n" for n in range(2400))
+    path.write_text("timestamp,symbol,price,amount,side\n" + "".join(lines))
+    return path
+
+
+def test_a_file_goes_all_the_way(server, nexus, tape, home, monkeypatch):
+    sent = nexus("upload", tape, "--name", "tape", "--no-validate", "--json")
+    assert sent.code == 0, sent.err
+    server.work()
+    again = nexus("upload", tape, "--name", "tape", "--no-validate", "--json").json
+    assert (again["datasetId"], again["status"]) == (sent.json["datasetId"], "uploaded")
+    assert nexus("validate", "tape").code == 0
+    server.work()
+    assert nexus("dataset", "show", "tape", "--json").json["status"] == "validated"
+    assert nexus("quality", "show", "tape", "--json").json["rows"]["accepted"] == 2400
+    assert nexus("dataset", "head", "tape", "-n", "1", "--json").json[0]["price"] == "42000.1"
+    started = nexus("transform", "candles", "tape", "--frequency", "1m", "--json").json
+    server.work()
+    assert nexus("job", "show", started["job"]["id"], "--json").json["state"] == "succeeded"
+    assert nexus("dataset", "show", "tape@2", "--json").json["rowCount"] == 10
+    assert nexus("dataset", "download", "tape@1", "--out", home / "copy.csv").code == 0
+    assert (home / "copy.csv").read_bytes() == tape.read_bytes()
+    digest = hashlib.sha256(tape.read_bytes()).hexdigest()
+    assert digest in nexus("lineage", "tape", "--json").out
+    assert nexus("audit", "verify").code == 0
+    monkeypatch.setenv("NEXUS_TOKEN", server.stranger)
+    for words in (["dataset", "show", sent.json["datasetId"]], ["job", "show", started["job"]["id"]]):
+        assert nexus(*words).code == 5
+    monkeypatch.setenv("NEXUS_TOKEN", server.viewer)
+    assert nexus("validate", sent.json["datasetId"]).code == 4
+
+
+def test_a_server_killed_in_the_middle_of_an_upload_gets_the_same_bytes(server, nexus, home):
+    big = home / "big.csv"
+    big.write_bytes(b"timestamp,price,amount\n" + b"1704067200000,1,2\n" * 400_000)
+    words = ["upload", str(big), "--symbol", "X", "--no-validate", "--rate-limit", "4M", "--json"]
+    command = [sys.executable, "-m", "tradenexus.cli", *words]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not any(
+        session["offset"] > 0 or session["state"] == "receiving" for session in nexus("session", "list", "--json").json
+    ):
+        time.sleep(0.2)
+    server.kill()
+    server.start()
+    out, err = child.communicate(timeout=120)
+    assert child.returncode == 0, err
+    assert hashlib.sha256(big.read_bytes()).hexdigest() in out
+    server.work()
+    assert nexus("dataset", "list", "--json").json[0]["sha256"] == hashlib.sha256(big.read_bytes()).hexdigest()
