@@ -40,7 +40,7 @@ class UploadSession(TenantOwned):
     # Which kernel run wrote past the offset: only under the same one may the tail on disk be taken over; empty while
     # the tail is not to be trusted (a body whose checksum has still to be verified).
     tail_boot = models.CharField(max_length=40, blank=True)
-    metadata = models.JSONField(default=dict)  # Upload-Metadata as the client sent it
+    metadata = models.JSONField(default=dict)  # the header Upload-Metadata as the client sent it, text
     declared_sha256 = models.CharField(max_length=64, blank=True)
     sha256 = models.CharField(max_length=64, blank=True)  # of the received bytes, once hashed
     reserved_bytes = models.BigIntegerField(default=0)

@@ -105,12 +105,6 @@ def metadata(text: str) -> dict[str, str]:
     return pairs
 
 
-def encode_metadata(pairs: Mapping[str, str]) -> str:
-    """Write Upload-Metadata; pairs whose key a header cannot carry are left out."""
-    items = {key: base64.b64encode(value.encode()).decode() for key, value in pairs.items() if _KEY.fullmatch(key)}
-    return ",".join(f"{key} {value}".strip() for key, value in items.items())
-
-
 def checksum(text: str | None) -> Checksum | None:
     """Read Upload-Checksum: `algorithm base64digest`; None when the client sent none."""
     if text is None:

@@ -129,10 +129,11 @@ async def _create(call: Call) -> Answer:
     checksum = headers.checksum(call.headers.get("upload-checksum"))
     if size or "transfer-encoding" in call.headers:
         headers.require_body_type(call.headers)
-    pairs = headers.metadata(call.headers.get("upload-metadata", ""))
+    given = call.headers.get("upload-metadata", "")
+    pairs = headers.metadata(given)
     if (size or 0) > length:
         raise UploadTooLarge("The body is longer than Upload-Length.", {"maxBytes": length})
-    new = NewUpload.from_metadata(pairs, length)
+    new = NewUpload.from_metadata(pairs, length, given)
     session = await threads.write(sessions.start, call.who, new)
     if size or "transfer-encoding" in call.headers:
         session = await _receive(call, session, 0, checksum)
@@ -143,14 +144,13 @@ async def _create(call: Call) -> Answer:
 
 async def _head(call: Call) -> Answer:
     session = await _find(call)
-    sessions.refuse_gone(session)
     if session.takes_bytes:
         async with hold.looked_at(session) as descriptor:
             session = await threads.write(sessions.settled, session, descriptor)
     answer = _state(session, 200)
     answer.headers["Upload-Length"] = str(session.length)
     if session.metadata:
-        answer.headers["Upload-Metadata"] = headers.encode_metadata(session.metadata)
+        answer.headers["Upload-Metadata"] = str(session.metadata)
     return answer
 
 
@@ -160,7 +160,6 @@ async def _patch(call: Call) -> Answer:
     size = headers.body_length(call.headers)
     checksum = headers.checksum(call.headers.get("upload-checksum"))
     session = await _find(call)
-    sessions.refuse_gone(session)
     if not session.takes_bytes:
         raise UploadFinal("This upload is complete; it takes no more bytes.", _place(session))
     if offset + (size or 0) > session.length:
@@ -172,7 +171,6 @@ async def _receive(call: Call, session: UploadSession, offset: int, checksum: he
     """Write the call's body at the offset, under the upload's lock; return the row as it is then."""
     async with hold.taken(session) as descriptor:
         session = await threads.write(sessions.settled, session, descriptor)
-        sessions.refuse_gone(session)
         if not session.takes_bytes:
             raise UploadFinal("This upload is complete; it takes no more bytes.", _place(session))
         if offset != session.offset:
@@ -202,7 +200,6 @@ def _stopping(place: Mapping[str, int]) -> Unavailable:
 
 async def _delete(call: Call) -> Answer:
     session = await _find(call)
-    sessions.refuse_gone(session)
     await threads.write(sessions.terminate, call.who, session)
     return Answer(204)
 
@@ -216,7 +213,7 @@ async def _find(call: Call) -> UploadSession:
         upload_id = ids.decode(UploadSession.prefix, call.ref)
     except ValueError:
         raise NotFound("No upload with this id in your workspace.") from None
-    return await threads.ask(sessions.find, call.who, upload_id)
+    return await threads.ask(sessions.living, call.who, upload_id)
 
 
 def _state(session: UploadSession, status: int) -> Answer:

@@ -131,7 +131,7 @@ def _insert(actor: Actor, new: NewUpload, dataset: Dataset | None, upload_id: UU
                 filename=new.filename,
                 content_type=new.content_type,
                 length=new.length,
-                metadata=new.metadata,
+                metadata=new.header,
                 declared_sha256=new.sha256,
                 reserved_bytes=new.length,
                 expires_at=db.now() + timedelta(seconds=settings.NEXUS_UPLOAD_EXPIRY_S),
@@ -150,6 +150,13 @@ def find(actor: Actor, upload_id: UUID) -> UploadSession:
     return session
 
 
+def living(actor: Actor, upload_id: UUID) -> UploadSession:
+    """Return the tenant's upload; NotFound for an unknown one, UploadGone for one at its end."""
+    session = find(actor, upload_id)
+    refuse_gone(session)
+    return session
+
+
 def refuse_gone(session: UploadSession) -> None:
     """Raise UploadGone for an upload that expired or was cancelled."""
     ended = session.state in {UploadState.EXPIRED, UploadState.TERMINATED}
@@ -159,8 +166,12 @@ def refuse_gone(session: UploadSession) -> None:
 
 
 def settled(session: UploadSession, descriptor: int | None) -> UploadSession:
-    """Return the row as it is now, after bringing row and file together when the caller holds the file's lock."""
+    """Return the row as it is now, after bringing row and file together when the caller holds the file's lock.
+
+    UploadGone when it has come to its end meanwhile.
+    """
     fresh = UploadSession.of(session.tenant_id).get(id=session.id)
+    refuse_gone(fresh)
     if descriptor is not None and fresh.takes_bytes:
         durable.settle(fresh, descriptor)
     return fresh

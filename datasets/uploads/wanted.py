@@ -32,7 +32,7 @@ class NewUpload:
     venue: str = ""
     timezone: str = ""
     timestamp_unit: str = ""
-    metadata: dict[str, str] = field(default_factory=dict)
+    header: str = ""  # Upload-Metadata as it came
 
     def __post_init__(self) -> None:
         wrong: dict[str, list[str]] = {}
@@ -50,12 +50,14 @@ class NewUpload:
             wrong["sha256"] = ["64 hexadecimal digits"]
         if self.kind and self.kind not in KINDS:
             wrong["kind"] = [f"one of {', '.join(KINDS)}"]
+        if not _storable(self.column_mapping):
+            wrong["columnMapping"] = ["names without NUL and unpaired surrogates"]
         if wrong:
             name, reasons = next(iter(wrong.items()))
             raise BadRequest(f"{name}: {reasons[0]}", {"fields": wrong})
 
     @classmethod
-    def from_metadata(cls, pairs: Mapping[str, str], length: int) -> Self:
+    def from_metadata(cls, pairs: Mapping[str, str], length: int, header: str) -> Self:
         """Read what a plain tus client put into Upload-Metadata; filename and filetype have defaults."""
         return cls(
             filename=pairs.get("filename") or pairs.get("name") or "upload",
@@ -70,7 +72,7 @@ class NewUpload:
             venue=pairs.get("venue", ""),
             timezone=pairs.get("timezone", ""),
             timestamp_unit=pairs.get("timestampUnit", ""),
-            metadata=dict(pairs),
+            header=header,
         )
 
     @property
@@ -90,6 +92,11 @@ class NewUpload:
 def printable(text: str) -> str:
     """Return the text without control and format characters (they hide or turn what a name shows), trimmed."""
     return "".join(letter for letter in text if unicodedata.category(letter) not in {"Cc", "Cf", "Cs"}).strip()
+
+
+def _storable(mapping: Mapping[str, Any]) -> bool:
+    text = json.dumps(mapping, ensure_ascii=False)
+    return "\\u0000" not in text and not any(unicodedata.category(letter) == "Cs" for letter in text)
 
 
 def _mapping(text: str) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def once(method: View) -> View:
         if not _FORM.fullmatch(key):
             raise BadRequest("Idempotency-Key must be 8 to 128 printable characters without spaces")
         operation = f"{request.method} {request.path}"[:200]
-        body_hash = hashlib.sha256(canonical_json(request.data).encode()).hexdigest()
+        body_hash = hashlib.sha256(canonical_json(request.data).encode(errors="surrogatepass")).hexdigest()
         replayed = _replay(view.actor, operation, key, body_hash)
         if replayed is not None:
             return replayed

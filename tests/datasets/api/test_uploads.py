@@ -54,6 +54,7 @@ def test_init_opens_a_version_and_an_upload(owner):
         ("sha256", "abc"),
         ("timestampUnit", "fortnights"),
         ("columnMapping", []),
+        ("columnMapping", {"price": "a\0"}),
         ("surprise", 1),
     ],
 )
@@ -62,6 +63,13 @@ def test_init_names_the_wrong_field(owner, field, value):
     assert answer.status_code == 400
     assert field in answer.json()["error"]["details"]["fields"]
     assert not Dataset.everyone.exists()
+
+
+def test_init_refuses_text_that_cannot_be_stored(owner):
+    text = '{"filename": "t", "contentType": "text/csv", "sizeBytes": 5, "columnMapping": {"a\\ud800": "price"}}'
+    for more in ({}, {"HTTP_IDEMPOTENCY_KEY": "surrogate-1"}):
+        answer = owner.api.post("/v1/datasets/uploads:init", text, content_type="application/json", **more)
+        assert answer.status_code == 400, answer.content
 
 
 def test_init_refuses_what_is_too_large(owner, settings):
