@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import F, Q
 
 from tradenexus.jobs import leases, processes, registry, states
 from tradenexus.jobs.models import Job, State
@@ -52,6 +52,12 @@ def overdue(worker_id: UUID) -> int:
     for name in registry.names():
         late |= Q(kind=name, started_at__lt=leases.clock(-registry.find(name).limit_s))
     return _kill(_running().filter(late, worker_id=worker_id))
+
+
+def aged(after_s: float = 600) -> int:
+    """Raise the priority of jobs due for so long by one (up to 100), so that none waits behind newer ones for ever."""
+    late = Job.everyone.filter(state=State.QUEUED, run_at__lt=leases.clock(-after_s), priority__lt=100)
+    return late.update(priority=F("priority") + 1)
 
 
 def waiting(since_s: float) -> bool:

@@ -22,11 +22,11 @@ from django.db import DatabaseError, connections
 from django.db.models import F
 
 from tradenexus import db
-from tradenexus.jobs import board, leases, processes, queue, registry, schedules, sweep
+from tradenexus.jobs import board, leases, processes, queue, registry, schedules, scratch, sweep
 from tradenexus.jobs.models import Job, State, Worker
 
 log = structlog.get_logger(__name__)
-TICK_S, ROUND_S = 1.0, 5.0
+TICK_S, ROUND_S, KEEPING_S = 1.0, 5.0, 60.0
 HUNG_S = 5.0
 FORGET = timedelta(days=1)
 
@@ -37,7 +37,7 @@ class Watchdog:
     def __init__(self, concurrency: int):
         self.concurrency = concurrency
         self._stopping = False
-        self._rounded_at = 0.0
+        self._rounded_at = self._kept_at = 0.0
         self._members: set[int] = set()
         self._suspect = False
         self._ears, self._mouth = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -94,6 +94,10 @@ class Watchdog:
         sweep.gone()
         sweep.overdue(self.worker.pk)
         schedules.fire()
+        if time.monotonic() - self._kept_at >= KEEPING_S:
+            self._kept_at = time.monotonic()
+            sweep.aged()
+            scratch.clear()
 
     def _watch_members(self) -> None:
         """Notice dead processes: their jobs are settled at once, and one that died while idle may have left a lock."""

@@ -130,3 +130,12 @@ def test_a_handler_past_its_limit_loses_its_process(submit, settings):
     child.wait()
     assert sweep.gone() == 1
     assert fresh(job).state == "queued"
+
+
+def test_a_job_that_waits_long_overtakes_newer_ones_of_higher_priority(submit):
+    low = submit(priority=0)
+    Job.everyone.update(run_at=leases.clock(-700))
+    submit(priority=2)
+    for _ in range(2):
+        sweep.aged()
+    assert states.claim(processes.me()).pk == low.pk
