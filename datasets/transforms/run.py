@@ -18,20 +18,15 @@ from datasets.engine import children
 from datasets.market import intervals
 from datasets.models import Dataset, DatasetVersion, QualityReport, Status, VersionFile
 from datasets.storage import blobs, layout
+from datasets.transforms import registry
 from tradenexus.actor import Actor
-from tradenexus.errors import ProblemError, Unprocessable
+from tradenexus.errors import ProblemError
 from tradenexus.jobs import queue
 from tradenexus.jobs.models import Job
 
 JOB = "dataset.candles"
 SOURCES = frozenset({Status.VALIDATED, Status.READY, Status.PUBLISHING, Status.PUBLISHED, Status.PUBLISH_FAILED})
 STANDING = SOURCES | {Status.TRANSFORMING}
-
-
-class FrequencyNotCoarser(Unprocessable):
-    """Bars can only be made into whole multiples of themselves. Ask for a coarser frequency, or start from trades."""
-
-    code = "FREQUENCY_NOT_COARSER"
 
 
 def request_candles(
@@ -41,12 +36,9 @@ def request_candles(
 
     options: frequency, price (trade, bid, ask, mid), emptyBars (omit, fill), session (calendar name).
     """
-    intervals.parse(options["frequency"])
+    intervals.parse(options["frequency"])  # refused whatever the version
     source = _source(dataset, wanted)
-    params = {name: options[name] for name in ("frequency", "price", "emptyBars", "session") if options.get(name)}
-    if source.kind == "bars" and not _is_coarser(options["frequency"], source.interval):
-        details = {"frequency": options["frequency"], "interval": source.interval}
-        raise FrequencyNotCoarser(f"version {source.number} holds {source.interval} bars", details)
+    params = registry.check_candles(source.kind, source.interval, options)
     standing = _standing(source, params)
     if standing is not None:
         return source, standing, _job_of(standing)
@@ -65,13 +57,6 @@ def _source(dataset: Dataset, wanted: Any) -> DatasetVersion:
     return versions.of_dataset(dataset, wanted, SOURCES)
 
 
-def _is_coarser(frequency: str, interval: str) -> bool:
-    if not interval:
-        return True
-    own, wanted = intervals.parse(interval), intervals.parse(frequency)
-    return own != wanted and own.divides(wanted)
-
-
 def _standing(source: DatasetVersion, params: dict[str, Any]) -> DatasetVersion | None:
     rows = DatasetVersion.of(source.tenant_id).filter(parent=source, operation="candles", status__in=STANDING)
     return next((row for row in rows.order_by("-number") if row.params == params), None)
@@ -88,8 +73,6 @@ def run_job(run: Any) -> dict[str, Any]:
     room.mkdir(parents=True, exist_ok=True)
     try:
         made = _build(run, output, room)
-        if not made["files"]:
-            raise Unprocessable("the source has no rows that make a bar", {"policy": made["policy"]})
         run.progress("finalise", 0, None)
         return _conclude(run, output, made)
     finally:
