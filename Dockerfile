@@ -2,8 +2,8 @@
 # Three stages: browser files (node), packages (compilers stay behind), and the small image that runs, without root.
 
 FROM node:22-bookworm-slim AS frontend
-WORKDIR /src/frontend
-COPY frontend/package.json frontend/package-lock.json frontend/.npmrc ./
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
 RUN npm ci --silent
 
 FROM python:3.11-slim-bookworm AS packages
@@ -27,9 +27,9 @@ RUN useradd --system --uid 10001 --home-dir /var/lib/nexus --create-home nexus \
 WORKDIR /app
 COPY --from=packages /opt/nexus /opt/nexus
 COPY . .
-COPY --from=frontend /src/frontend/node_modules frontend/node_modules
-# The copy is checked against frontend/files.sha256. The key is for this one command; the image holds none.
-RUN python frontend/copy_files.py && rm -rf frontend/node_modules \
+COPY --from=frontend /src/node_modules node_modules
+# The copy is checked against requirements/frontend/files.sha256. The key is for this one command; the image holds none.
+RUN python requirements/frontend/copy_files.py && rm -rf node_modules \
     && NEXUS_ENV=development NEXUS_HOME=/tmp/build python manage.py collectstatic --noinput --verbosity 0 \
     && rm -rf /tmp/build && chown -R nexus /opt/static
 USER 10001

@@ -23,11 +23,11 @@ help:
 
 setup:
 	@requirements/install.sh $(VENV) base postgres s3 demo dev
-	@frontend/install.sh $(VENV)
+	@requirements/frontend/install.sh $(VENV)
 
 runtime:
 	@requirements/install.sh $(VENV) base
-	@frontend/install.sh $(VENV)
+	@requirements/frontend/install.sh $(VENV)
 
 demo-data:
 	@requirements/install.sh $(VENV) demo

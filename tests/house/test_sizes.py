@@ -29,7 +29,7 @@ def test_no_function_is_longer_than_40_lines():
 def test_every_module_says_what_it_is_for():
     silent = [
         tree.name(path)
-        for path in tree.python(*tree.APPS, "benchmarks", "frontend")
+        for path in tree.python(*tree.APPS, "benchmarks", "requirements")
         if path.read_text().strip() and not ast.get_docstring(tree.parsed(path))
     ]
     assert silent == []

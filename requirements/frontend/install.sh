@@ -5,17 +5,18 @@ set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 venv=$1
 python=$venv/bin/python
-stamp=$here/node_modules/.installed
-digest=$("$python" -c 'import hashlib,sys; print(hashlib.sha256(open(sys.argv[1],"rb").read()).hexdigest())' "$here/package-lock.json")
+root=$(CDPATH= cd -- "$here/../.." && pwd)
+stamp=$root/node_modules/.installed
+digest=$("$python" -c 'import hashlib,sys; print(hashlib.sha256(open(sys.argv[1],"rb").read()).hexdigest())' "$root/package-lock.json")
 if "$python" "$here/copy_files.py" --check && [ "$(cat "$stamp" 2>/dev/null)" = "$digest" ]; then
     exit 0
 fi
 if ! command -v npm >/dev/null; then
-    "$here/../requirements/install.sh" "$venv" node
+    "$root/requirements/install.sh" "$venv" node
     PATH=$venv/bin:$PATH
     export PATH
 fi
-echo "Fetching the browser files by frontend/package-lock.json"
-(cd "$here" && npm ci --silent --no-audit --no-fund)
+echo "Fetching the browser files by package-lock.json"
+(cd "$root" && npm ci --silent --no-audit --no-fund)
 "$python" "$here/copy_files.py"
 echo "$digest" >"$stamp"

@@ -1,6 +1,6 @@
 """Copies the named browser files from node_modules to static/vendor, each checked against files.sha256.
 
-`python frontend/copy_files.py` copies; `--accept` rewrites the list after a deliberate upgrade. Standard library only.
+`python requirements/frontend/copy_files.py` copies; `--accept` rewrites the list after a deliberate upgrade. Standard library only.
 A file that differs from the list is refused: what a package registry hands out today must be what was reviewed.
 """
 
@@ -11,8 +11,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 LIST = HERE / "files.sha256"
-SOURCE = HERE / "node_modules"
-TARGET = HERE.parent / "static" / "vendor"
+ROOT = HERE.parent.parent
+SOURCE = ROOT / "node_modules"
+TARGET = ROOT / "static" / "vendor"
 
 
 def entries() -> list[tuple[str, str]]:
