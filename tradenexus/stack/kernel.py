@@ -33,7 +33,13 @@ def children(pid: int) -> list[int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the ids of all processes below `pid`, nearest first, without zombies."""
+    """Return the ids of all processes below `pid`, nearest first, without zombies.
+
+    ValueError for 0 and for a foreign 1: below those stands the whole machine, and what is asked for here is usually
+    ended next.
+    """
+    if pid <= 0 or (pid == 1 and os.getpid() != 1):
+        raise ValueError(f"the processes below {pid} are not ours")
     below: dict[int, list[int]] = {}
     for child, parent in _parents():
         below.setdefault(parent, []).append(child)
@@ -60,8 +66,10 @@ def reap() -> dict[int, int]:
 
 
 def send(pids: Iterable[int], signum: int) -> None:
-    """Send a signal to each process; one that is gone already is no error."""
+    """Send a signal to each process; one that is gone already is no error. ValueError for 1 and below (groups, all)."""
     for pid in pids:
+        if pid <= 1:
+            raise ValueError(f"{pid} is not a process of ours")
         try:
             os.kill(pid, signum)
         except ProcessLookupError:

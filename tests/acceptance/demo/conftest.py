@@ -53,6 +53,17 @@ class Stack:
         """The processes now, by name; a dead one has none."""
         return {name: pid for name, pid in self.home.read_state().get("pids", {}).items() if pid}
 
+    def kill(self, victim: str) -> list[int]:
+        """Kill a process of this stack by name, or the worker's own children; return who was hit."""
+        ours = set(kernel.descendants(self.process.pid))
+        pid = self.pids().get("worker" if victim == "idle workers" else victim)
+        if pid not in ours:
+            return []  # down at this moment
+        targets = kernel.descendants(pid) if victim == "idle workers" else [pid]
+        hit = [target for target in targets if target in ours]
+        kernel.send(hit, signal.SIGKILL)
+        return hit
+
     def stop(self) -> None:
         everyone = kernel.descendants(self.process.pid)
         self.process.send_signal(signal.SIGTERM)

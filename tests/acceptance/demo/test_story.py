@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
-import time
 
 import pytest
 
-from tradenexus.stack import kernel, story
+from tradenexus.stack import story
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -43,15 +40,11 @@ def test_second_telling_finds_what_the_first_one_made(stack):
 @pytest.mark.parametrize("victim", ["web", "worker", "idle workers"])
 def test_story_stays_true_while_processes_are_killed(stack, victim):
     over = threading.Event()
-    killed = []
+    killed: list[int] = []
 
     def kill() -> None:
         while not over.wait(3.0):
-            pids = stack.pids()
-            targets = [pids[victim]] if victim in pids else kernel.descendants(pids.get("worker", 0))
-            for pid in targets:
-                killed.append(pid)
-                _kill(pid)
+            killed.extend(stack.kill(victim))
 
     killer = threading.Thread(target=kill)
     killer.start()
@@ -63,10 +56,3 @@ def test_story_stays_true_while_processes_are_killed(stack, victim):
     assert killed
     made = versions(one, story.TAPE)
     assert len(made) == len(set(made)) == 2, "one upload, one set of candles"
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        time.sleep(0)
