@@ -32,7 +32,10 @@ class Stack:
         # A killed worker's job is taken over soon: the test need not wait a minute.
         kept |= {"NEXUS_JOB_LEASE_S": "4", "NEXUS_JOB_HEARTBEAT_S": "1"}
         command = [sys.executable, "-m", "tradenexus.stack", "up", "--port", "0", "--home", str(root)]
-        self.process = subprocess.Popen(command, env=kept, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        # Tied to the tests: a killed run leaves nothing behind.
+        self.process = subprocess.Popen(
+            command, env=kept, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=kernel.die_with_parent
+        )
         self.state = self._ready()
 
     def _ready(self) -> dict:

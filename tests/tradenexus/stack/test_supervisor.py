@@ -25,7 +25,7 @@ class Toy:
         self.home = Home(home)
         self.process = subprocess.Popen(
             [sys.executable, str(FAKE), str(home), mode], stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True, preexec_fn=kernel.die_with_parent,
         )  # fmt: skip
 
     def state(self) -> dict:
