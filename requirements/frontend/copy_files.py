@@ -1,6 +1,7 @@
 """Copies the named browser files from node_modules to static/vendor, each checked against files.sha256.
 
-`copy_files.py` copies; `--accept` rewrites the list after a deliberate upgrade. Standard library only. A file that differs from the list is refused: what a package registry hands out today must be what was reviewed.
+`copy_files.py` copies; `--accept` rewrites the list after a deliberate upgrade. Standard library only. A
+file that differs from the list is refused: what a package registry hands out today must be what was reviewed.
 """
 
 import hashlib
