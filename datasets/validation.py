@@ -5,7 +5,6 @@ The job's result is a verdict, never an exception: a file that cannot be read is
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +44,9 @@ def request(actor: Actor, dataset: Dataset, wanted: Any, options: dict[str, Any]
 def run_job(run: Any) -> dict[str, Any]:
     """Do the validation of one job; the effect (report, sealed content, next state) is one fenced transaction."""
     version = versions.resolve(run.actor.tenant_id, run.params["versionId"], frozenset({Status.VALIDATING}))
-    room = layout.work_dir(run.job.id) / f"attempt-{run.token}"
-    room.mkdir(parents=True, exist_ok=True)
-    try:
-        found = _read(run, version, run.params["options"], room)
-        run.progress("finalise", 0, None)
-        return _conclude(run, version, found)
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
+    found = _read(run, version, run.params["options"], run.work_dir())
+    run.progress("finalise", 0, None)
+    return _conclude(run, version, found)
 
 
 def _read(run: Any, version: DatasetVersion, options: dict[str, Any], room: Path) -> dict[str, Any]:

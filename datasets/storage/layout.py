@@ -61,8 +61,3 @@ def uploads_dir() -> Path:
 def upload_dir(upload_id: UUID) -> Path:
     """Return the folder of one upload; spread by the last byte of its id (the first ones are a clock)."""
     return uploads_dir() / upload_id.hex[-2:] / upload_id.hex
-
-
-def work_dir(job_id: UUID) -> Path:
-    """Return the room of one job: made when needed, removed when it ends."""
-    return Path(settings.NEXUS_HOME) / "work" / job_id.hex

@@ -7,7 +7,6 @@ same parent joins the version that is already there: identical input and paramet
 from __future__ import annotations
 
 import contextlib
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from datasets import lifecycle, versions
 from datasets.engine import children
 from datasets.market import intervals
 from datasets.models import Dataset, DatasetVersion, QualityReport, Status, VersionFile
-from datasets.storage import blobs, layout
+from datasets.storage import blobs
 from datasets.transforms import registry
 from tradenexus.actor import Actor
 from tradenexus.errors import ProblemError
@@ -69,14 +68,9 @@ def _job_of(version: DatasetVersion) -> Job | None:
 def run_job(run: Any) -> dict[str, Any]:
     """Build the candles of one job; sealing and the next state are one fenced transaction."""
     output = versions.resolve(run.actor.tenant_id, run.params["versionId"], frozenset({Status.TRANSFORMING}))
-    room = layout.work_dir(run.job.id) / f"attempt-{run.token}"
-    room.mkdir(parents=True, exist_ok=True)
-    try:
-        made = _build(run, output, room)
-        run.progress("finalise", 0, None)
-        return _conclude(run, output, made)
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
+    made = _build(run, output, run.work_dir())
+    run.progress("finalise", 0, None)
+    return _conclude(run, output, made)
 
 
 def _build(run: Any, output: DatasetVersion, room: Path) -> dict[str, Any]:
