@@ -1,0 +1,4 @@
+"""The figures: what the running product does, measured from outside, against its targets. `python -m benchmarks`.
+
+Each module measures one thing and returns figures (benchmarks.figures.Figure); docs/figures.md keeps what was measured.
+"""

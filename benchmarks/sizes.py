@@ -1,0 +1,37 @@
+"""How much is measured: the sizes of the targets, and tiny ones that show that the benchmarks themselves work."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tradenexus.stack import tape
+
+FOLDER = Path(__file__).resolve().parent.parent / "build" / "bench"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """trades: rows of the tape; rows: of each filled table; idle_s and after_s: rests before memory is measured."""
+
+    trades: int = tape.ROWS
+    rounds: int = 3
+    small_jobs: int = 30
+    rows: int = 10_000
+    requests: int = 60
+    idle_s: float = 30
+    after_s: float = 300
+
+    def tape(self) -> Path:
+        """Return the simulated tape of this size, made unless it is there."""
+        path = FOLDER / f"tape-{self.trades}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not tape.read_truth(path, self.trades):
+            subprocess.run([sys.executable, "-m", "tradenexus.stack.tape", str(path), str(self.trades)], check=True,
+                           capture_output=True)  # fmt: skip
+        return path
+
+
+SMALL = Sizes(trades=20_000, rounds=1, small_jobs=3, rows=300, requests=3, idle_s=2, after_s=2)
