@@ -5,6 +5,7 @@ Files are named by the catalog, never globbed; batches stream, so memory does no
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -45,6 +46,32 @@ def opened(file: VersionFile) -> Iterator[Any]:
         yield reader
 
 
+def overlapping(reader: Any, start: int | None = None, end: int | None = None) -> range:
+    """Return the row groups of a canonical file that may hold rows of [start, end) ns, by their own statistics."""
+    groups = reader.metadata
+    numbers = range(groups.num_row_groups)
+    at = reader.schema_arrow.get_field_index("ts_event")
+
+    def statistics(number: int) -> Any:
+        return groups.row_group(number).column(at).statistics
+
+    first = 0 if start is None else bisect_left(numbers, start, key=lambda number: statistics(number).max_raw)
+    last = len(numbers) if end is None else bisect_left(numbers, end, key=lambda number: statistics(number).min_raw)
+    return range(first, max(first, last))
+
+
+def row_at(version: DatasetVersion, moment_ns: int, instrument: str | None = None) -> int:
+    """Return the offset of the first row of the (first) instrument at or after a time; its last row when none is."""
+    file = files_of(version, instrument)[0]
+    with opened(file) as reader:
+        groups = overlapping(reader, moment_ns)
+        before = sum(reader.metadata.row_group(number).num_rows for number in range(groups.start))
+        if not groups:
+            return max(0, file.rows - 1)
+        times = reader.read_row_group(groups.start, columns=["ts_event"]).column(0).cast("int64").to_numpy()
+    return before + int(times.searchsorted(moment_ns))
+
+
 def rows_page(
     version: DatasetVersion, offset: int, limit: int, instrument: str | None = None
 ) -> tuple[list[str], list[dict[str, Any]], int | None]:
@@ -54,7 +81,8 @@ def rows_page(
     rows: list[dict[str, Any]] = []
     columns: list[str] = []
     position = offset
-    for file in files_of(version, instrument):
+    files = files_of(version, instrument)
+    for file in files:
         if position >= file.rows:
             position -= file.rows
             continue
@@ -64,7 +92,7 @@ def rows_page(
         position = 0
         if len(rows) == limit:
             break
-    total = sum(file.rows for file in files_of(version, instrument))
+    total = sum(file.rows for file in files)
     following = offset + len(rows)
     return columns, rows, following if following < total and rows else None
 
