@@ -1,7 +1,7 @@
 """One process of the stack: how it is started, how it is tied to its parent, and when it may be started again.
 
 A child runs in a session of its own, appends what it prints to its log, and gets SIGTERM from the kernel when the
-supervisor dies. Restarts wait 0.5 s, doubling to 30 s; a minute of good life resets the wait.
+supervisor dies. Restarts wait 0.5 s, doubling to 30 s; ten seconds of good life reset the wait.
 """
 
 import os
@@ -15,7 +15,7 @@ from tradenexus.stack import kernel
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
-GOOD_LIFE_S = 60.0
+GOOD_LIFE_S = 10.0
 
 
 def spawn(
