@@ -22,7 +22,7 @@ from tradenexus.jobs.models import Job
 
 JOB = "dataset.validate"
 MAY_VALIDATE = frozenset({Status.UPLOADED, Status.VALIDATION_FAILED})
-RETRYABLE_FAULTS = frozenset({"DISK_FULL", "CANCELLED"})
+RETRYABLE_FAULTS = frozenset({"DISK_FULL", "CANCELLED", "READER_KILLED"})
 OVERRIDES = ("columnMapping", "kind", "timezone", "timestampUnit", "symbol", "venue", "calendar", "interval")
 
 

@@ -27,6 +27,7 @@ _TICK_S = 0.05
 _ASK_CANCELLED_S = 0.5
 _STDERR_BYTES = 8192
 _LINE_BYTES = 64 << 20
+_AGAIN_AFTER_S = (0.5, 2.0)
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -44,6 +45,15 @@ class ReaderCrashed(Unprocessable):
     """The file made its reader crash, so it cannot be trusted. Write it again with another tool, or as CSV."""
 
     code = "READER_CRASHED"
+
+
+class ReaderKilled(Unavailable):
+    """Reading processes were killed from outside, each time one was started: perhaps by the kernel for want of memory.
+
+    It says nothing about the file. Free some memory on the machine and try again; nothing accepted is lost.
+    """
+
+    code = "READER_KILLED"
 
 
 class MemoryLimit(Unprocessable):
@@ -109,11 +119,32 @@ def run(
 
     `on_message` gets each emitted dict, in this thread. Raises ChildFailed (READER_CRASHED, MEMORY_LIMIT, TIME_LIMIT,
     OUTPUT_LIMIT, or the code of the ProblemError raised there), ChildCancelled when `cancelled()` turns true, and
-    whatever the callbacks raise; the child and all it started are gone in every case.
+    whatever the callbacks raise; the child and all it started are gone in every case. A child killed from outside is
+    started again, so a task must overwrite what it finds in its folder; READER_KILLED when that does not help.
     """
     limits = limits or Limits()
+    on_message, cancelled = on_message or (lambda message: None), cancelled or (lambda: False)
+    for pause_s in _AGAIN_AFTER_S:
+        try:
+            return _run_once(task, params, limits, on_message, cancelled, pass_fds)
+        except ChildFailed as failed:
+            if failed.code != ReaderKilled.code:
+                raise
+        # Whoever ends a whole family of processes comes for this one next: the death of its child is no verdict then.
+        time.sleep(pause_s)
+    return _run_once(task, params, limits, on_message, cancelled, pass_fds)
+
+
+def _run_once(
+    task: str,
+    params: dict[str, Any],
+    limits: Limits,
+    on_message: Callable[[dict[str, Any]], None],
+    cancelled: Callable[[], bool],
+    pass_fds: Sequence[int],
+) -> Any:
     process = _start(task, params, limits, pass_fds)
-    watch = _Watch(process, limits, on_message or (lambda message: None), cancelled or (lambda: False))
+    watch = _Watch(process, limits, on_message, cancelled)
     try:
         outcome = watch.follow()
     finally:
@@ -308,10 +339,11 @@ def _death(outcome: _Outcome, code: int, last_words: str, limits: Limits) -> Pro
         return _memory(limits)
     if name == "SIGXFSZ":
         return ChildFailed(OutputLimit.code, "The result would be larger than one file is allowed to be.")
+    if name == "SIGKILL" and not outcome.stopped:
+        words = "The reading process was killed from outside, perhaps by the kernel for want of memory."
+        return ChildFailed(ReaderKilled.code, words, {"signal": name}, ReaderKilled.status)
     if outcome.stopped:
         words = f"The reading process was stopped: it was {outcome.stopped}."
-    elif name == "SIGKILL":
-        words = "The reading process was killed from outside, perhaps by the kernel for want of memory."
     elif name:
         words = f"The reading process crashed ({name}): this file breaks its reader."
     else:

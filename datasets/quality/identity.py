@@ -65,6 +65,8 @@ def _entries(parquet: pq.ParquetFile, column: str) -> Iterator[np.ndarray]:
 
 def _split(parquet: pq.ParquetFile, column: str, scratch: Path, buckets: int) -> Iterator[np.ndarray]:
     paths = [scratch / f"ids-{number:04d}.bin" for number in range(buckets)]
+    for path in paths:
+        path.unlink(missing_ok=True)  # of a process that was killed here before us
     for entries in _entries(parquet, column):
         places = (((entries["one"] ^ entries["two"]) * _MIX) >> np.uint64(40)) % np.uint64(buckets)
         for number in range(buckets):

@@ -32,6 +32,17 @@ def abort(params, emit):
     os.abort()
 
 
+def wait_for_the_third(params, emit):
+    """Note every start; only the third one gets to its end by itself."""
+    path = Path(params["path"])
+    with path.open("a") as file:
+        file.write("started\n")
+    starts = len(path.read_text().splitlines())
+    if starts < params.get("good", 3):
+        time.sleep(60)
+    return {"starts": starts}
+
+
 def bug(params, emit):
     raise KeyError("a plain bug")
 

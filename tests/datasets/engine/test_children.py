@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -48,6 +49,36 @@ def test_a_crash_is_named_by_its_signal(task, number):
     failed = fail(task)
     assert failed.code == "READER_CRASHED"
     assert failed.details["signal"] == number
+
+
+def killing(path, kills):
+    """Kill the child from outside each time it has started, as the kernel does for want of memory."""
+    for number in range(1, kills + 1):
+        while not path.exists() or len(path.read_text().splitlines()) < number:
+            time.sleep(0.02)
+        os.kill(family.descendants(os.getpid())[0], signal.SIGKILL)
+
+
+@pytest.fixture
+def killer(tmp_path):
+    path, threads = tmp_path / "starts", []
+
+    def start(kills):
+        threads.append(threading.Thread(target=killing, args=(path, kills)))
+        threads[0].start()
+        return {"path": str(path)}
+
+    yield start
+    threads[0].join()
+
+
+def test_a_child_killed_from_outside_is_started_again(killer):
+    assert run("wait_for_the_third", killer(2)) == {"starts": 3}
+
+
+def test_a_child_killed_every_time_is_not_blamed_on_the_file(killer):
+    failed = fail("wait_for_the_third", {**killer(3), "good": 4})
+    assert (failed.code, failed.status) == ("READER_KILLED", 503)
 
 
 def test_a_bug_in_the_task_is_a_crash_with_its_last_words():
