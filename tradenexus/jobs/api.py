@@ -18,7 +18,7 @@ from rest_framework.response import Response
 
 from tradenexus import ids
 from tradenexus.errors import BadRequest
-from tradenexus.jobs import queue
+from tradenexus.jobs import finding, queue
 from tradenexus.jobs.models import Job, LogLine, State
 from tradenexus.rest import idempotency, pagination, shapes
 from tradenexus.rest.views import TenantView, respond
@@ -27,6 +27,13 @@ MAX_WAIT_S = 30
 POLL_S = 0.2
 # Each waiting request holds a thread and a connection: beyond this many, the answer comes at once.
 _waiting = threading.BoundedSemaphore(16)
+
+
+class StepSerializer(serializers.Serializer):
+    """A phase that is over."""
+
+    phase = serializers.CharField()
+    seconds = serializers.FloatField()
 
 
 class ProgressSerializer(serializers.Serializer):
@@ -38,6 +45,7 @@ class ProgressSerializer(serializers.Serializer):
     unit = serializers.CharField()
     rate = serializers.FloatField(allow_null=True, help_text="units a second, mean of about ten seconds")
     etaS = serializers.FloatField(allow_null=True)
+    steps = StepSerializer(many=True, required=False, help_text="phases that are over, in order")
 
 
 class JobErrorSerializer(serializers.Serializer):
@@ -126,23 +134,18 @@ class JobList(TenantView):
     @extend_schema(
         operation_id="jobs_list",
         parameters=[
-            OpenApiParameter("state", str, enum=State.values),
+            OpenApiParameter("state", str, enum=[*State.values, "live"], description="live: queued or running"),
             OpenApiParameter("kind", str),
             OpenApiParameter("subject", str, description="Typed id of what the job is about"),
+            OpenApiParameter("dataset", str, description="Typed id of a dataset: jobs about it or one of its versions"),
+            OpenApiParameter("since", str, description="Asked for since: 15m, 24h, 7d, a day or a time"),
             *shapes.PAGING,
         ],
         responses=shapes.page_of(JobSerializer),
     )
     def get(self, request: Request) -> Response:
         """List jobs."""
-        rows = Job.of(self.actor.tenant_id)
-        for name in ("state", "kind", "subject"):
-            value = request.query_params.get(name)
-            if value is None:
-                continue
-            if "\x00" in value or (name == "state" and value not in State.values):
-                raise BadRequest(f"{name} is not one of ours", {"fields": {name: list(State.values)}})
-            rows = rows.filter(**{name: value})
+        rows = finding.matching(self.actor.tenant_id, request.query_params)
         return pagination.page(request, rows, render)
 
 

@@ -106,6 +106,10 @@ class Job(TenantOwned):
             models.Index(fields=["lease_until"], condition=Q(state="running"), name="job_leases"),
             # GET /v1/jobs
             models.Index(fields=["tenant", "-created_at", "-id"], name="job_newest"),
+            # GET /v1/jobs?state=, and how many are in each state
+            models.Index(fields=["tenant", "state", "-created_at", "-id"], name="job_by_state"),
+            # GET /v1/jobs?kind=
+            models.Index(fields=["tenant", "kind", "-created_at", "-id"], name="job_by_kind"),
             # GET /v1/jobs?subject=
             models.Index(fields=["tenant", "subject", "-created_at"], name="job_subject"),
         ]

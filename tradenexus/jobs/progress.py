@@ -7,11 +7,12 @@ the clock, which the caller gives.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 RATE_WINDOW_S = 10.0
 SAMPLE_S = 0.2
+MAX_STEPS = 50
 
 
 @dataclass(slots=True)
@@ -24,12 +25,15 @@ class Meter:
     unit: str = "bytes"
     rate: float | None = None
     dirty: bool = False
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    _began: float = 0.0
     _sampled_at: float = 0.0
     _sampled_done: float = 0.0
 
     def update(self, at: float, phase: str, done: float | None, total: float | None, unit: str) -> None:
         """Take a report made at monotonic time `at` (seconds)."""
         if phase != self.phase:
+            self._step(at)
             self.phase, self.done, self.total, self.rate = phase, 0.0, None, None
             self._sampled_at, self._sampled_done = at, 0.0
         self.unit = unit
@@ -41,7 +45,10 @@ class Meter:
         self.dirty = True
 
     def snapshot(self) -> dict[str, Any]:
-        """Return {phase, done, total, unit, rate, eta_s}; rate in units a second, unknown values None."""
+        """Return {phase, done, total, unit, rate, eta_s, steps}; rate in units a second, unknown values None.
+
+        steps: the phases that are over, in order, {phase, seconds}; the last fifty.
+        """
         eta = None
         if self.total is not None and self.rate:
             eta = round(max(self.total - self.done, 0) / self.rate, 1)
@@ -53,7 +60,13 @@ class Meter:
             "unit": self.unit,
             "rate": rate,
             "eta_s": eta,
+            "steps": self.steps[-MAX_STEPS:],
         }
+
+    def _step(self, at: float) -> None:
+        if self.phase:
+            self.steps.append({"phase": self.phase, "seconds": round(at - self._began, 1)})
+        self._began = at
 
     def _sample(self, at: float) -> None:
         span = at - self._sampled_at

@@ -41,6 +41,8 @@ class Kind:
     on_failure: OnFailure | None
     on_retry: OnRetry | None
     limit_s: float
+    phases: tuple[str, ...] = ()
+    reuses: str = ""
 
 
 _KINDS: dict[str, Kind] = {}
@@ -54,6 +56,8 @@ def handler(
     on_failure: OnFailure | None = None,
     on_retry: OnRetry | None = None,
     limit_s: float | None = None,
+    phases: tuple[str, ...] = (),
+    reuses: str = "",
 ) -> Callable[[Handler], Handler]:
     """Register a function as the handler of a kind.
 
@@ -62,6 +66,8 @@ def handler(
     stalled, so that the domain row leaves its running state with it. It may run in another process than the handler.
     on_retry(job, actor): runs in the transaction that queues an ended job again; a ProblemError from it refuses that.
     limit_s: wall time after which an attempt's process is killed (default settings.NEXUS_JOB_LIMIT_S).
+    phases: the first words of the phases it usually reports, in order, for people who watch it.
+    reuses: one sentence for people: what a retry finds done already, and what it does again.
     """
 
     def register(function: Handler) -> Handler:
@@ -78,6 +84,8 @@ def handler(
             on_failure,
             on_retry,
             limit_s or settings.NEXUS_JOB_LIMIT_S,
+            phases,
+            reuses,
         )
         return function
 

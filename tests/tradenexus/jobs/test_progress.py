@@ -12,7 +12,8 @@ def test_a_new_phase_starts_anew():
     meter = Meter()
     meter.update(0, "read", 50, 100, "rows")
     meter.update(1, "write", 1, None, "rows")
-    assert meter.snapshot() == {"phase": "write", "done": 1, "total": None, "unit": "rows", "rate": None, "eta_s": None}
+    shown = {"phase": "write", "done": 1, "total": None, "unit": "rows", "rate": None, "eta_s": None}
+    assert meter.snapshot() == {**shown, "steps": [{"phase": "read", "seconds": 1}]}
 
 
 def test_a_steady_rate_gives_the_remaining_time():

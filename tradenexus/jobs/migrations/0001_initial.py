@@ -130,6 +130,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='job',
+            index=models.Index(fields=['tenant', 'state', '-created_at', '-id'], name='job_by_state'),
+        ),
+        migrations.AddIndex(
+            model_name='job',
+            index=models.Index(fields=['tenant', 'kind', '-created_at', '-id'], name='job_by_kind'),
+        ),
+        migrations.AddIndex(
+            model_name='job',
             index=models.Index(fields=['tenant', 'subject', '-created_at'], name='job_subject'),
         ),
         migrations.AddConstraint(
