@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from django.db.models import Count, Q
 
 from datasets.models import Dataset, DatasetVersion, Status, UploadSession
 from tradenexus import ids
+from tradenexus.jobs import subjects
+from tradenexus.jobs.subjects import Subject
 from tradenexus.search.registry import finder, summary
 
 
@@ -60,3 +63,44 @@ def recent_uploads(tenant_id: UUID) -> dict[str, Any]:
         for row in rows
     ]
     return {"open": shown}
+
+
+@subjects.describes("ds")
+def named_datasets(tenant_id: UUID, refs: list[str]) -> dict[str, Subject]:
+    """Say how datasets are called."""
+    rows = Dataset.of(tenant_id).filter(id__in=_decoded(Dataset, refs))
+    return {row.ref: Subject(row.ref, "dataset", row.name, f"/datasets/{row.ref}/") for row in rows}
+
+
+@subjects.describes("dsv")
+def named_versions(tenant_id: UUID, refs: list[str]) -> dict[str, Subject]:
+    """Say how versions are called: the dataset's name and the number."""
+    rows = DatasetVersion.of(tenant_id).filter(id__in=_decoded(DatasetVersion, refs)).select_related("dataset")
+    return {
+        row.ref: Subject(
+            row.ref, "version", f"{row.dataset.name}@{row.number}", f"/datasets/{row.dataset.ref}/v/{row.number}/"
+        )
+        for row in rows
+    }
+
+
+@subjects.describes("up")
+def named_uploads(tenant_id: UUID, refs: list[str]) -> dict[str, Subject]:
+    """Say how uploads are called: by their file."""
+    rows = UploadSession.of(tenant_id).filter(id__in=_decoded(UploadSession, refs))
+    return {row.ref: Subject(row.ref, "upload", row.filename, f"/uploads/{row.ref}/") for row in rows}
+
+
+@subjects.holds("ds")
+def versions_of(tenant_id: UUID, ref: str) -> list[str]:
+    """Return the ids of a dataset's versions, which jobs name."""
+    rows = DatasetVersion.of(tenant_id).filter(dataset_id__in=_decoded(Dataset, [ref])).order_by("-number")
+    return [ids.encode(DatasetVersion.prefix, key) for key in rows.values_list("id", flat=True)[:1000]]
+
+
+def _decoded(model: Any, refs: list[str]) -> list[UUID]:
+    found = []
+    for ref in refs:
+        with suppress(ValueError):
+            found.append(ids.decode(model.prefix, ref))
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from django.db.models import Count, Q
 
 from lona.models import Backtest, Publication, Strategy
 from tradenexus import ids
+from tradenexus.jobs import subjects
+from tradenexus.jobs.subjects import Subject
 from tradenexus.search.registry import finder, summary
 
 
@@ -24,7 +27,7 @@ def publications(tenant_id: UUID, text: str, limit: int) -> list[dict[str, Any]]
     """Find publications by id, symbol, the provider's name or id of it."""
     named = Q(symbol_name__icontains=text) | Q(instrument__iexact=text) | Q(lona_symbol_id=text)
     rows = Publication.of(tenant_id).filter(_by_id(Publication, text) or named).order_by("-created_at")[:limit]
-    return [_hit("publication", row.ref, row.symbol_name or row.instrument, row.state, "/publishes/") for row in rows]
+    return [_hit("publication", row.ref, row.symbol_name or row.instrument, row.state, f"/publishes/?open={row.ref}") for row in rows]
 
 
 @finder("strategies")
@@ -32,7 +35,7 @@ def strategies(tenant_id: UUID, text: str, limit: int) -> list[dict[str, Any]]:
     """Find strategies by id or part of the name."""
     wanted = _by_id(Strategy, text) or Q(name__icontains=text)
     rows = Strategy.of(tenant_id).filter(wanted).order_by("-created_at")[:limit]
-    return [_hit("strategy", row.ref, row.name, row.state, "/backtests/") for row in rows]
+    return [_hit("strategy", row.ref, row.name, row.state, f"/backtests/?strategy={row.ref}") for row in rows]
 
 
 @finder("backtests")
@@ -61,6 +64,43 @@ def recent_backtests(tenant_id: UUID) -> dict[str, Any]:
         {"id": row.ref, "strategy": row.strategy.name, "status": row.status, "metrics": row.metrics} for row in newest
     ]
     return {"byStatus": dict(rows.values_list("status").annotate(Count("id")).order_by("status")), "recent": recent}
+
+
+@subjects.describes("bt")
+def named_backtests(tenant_id: UUID, refs: list[str]) -> dict[str, Subject]:
+    """Say how backtests are called: strategy and days."""
+    rows = Backtest.of(tenant_id).filter(id__in=_decoded(Backtest, refs)).select_related("strategy")
+    return {
+        row.ref: Subject(
+            row.ref, "backtest", f"{row.strategy} {row.start_date} to {row.end_date}", f"/backtests/{row.ref}/"
+        )
+        for row in rows.defer("equity", "drawdown", "trades", "strategy__code")
+    }
+
+
+@subjects.describes("pub")
+def named_publications(tenant_id: UUID, refs: list[str]) -> dict[str, Subject]:
+    """Say how publications are called: by the symbol's name at the provider."""
+    rows = Publication.of(tenant_id).filter(id__in=_decoded(Publication, refs))
+    return {
+        row.ref: Subject(row.ref, "publication", row.symbol_name or row.instrument, f"/publishes/?open={row.ref}")
+        for row in rows
+    }
+
+
+@subjects.describes("str")
+def named_strategies(tenant_id: UUID, refs: list[str]) -> dict[str, Subject]:
+    """Say how strategies are called."""
+    rows = Strategy.of(tenant_id).filter(id__in=_decoded(Strategy, refs))
+    return {row.ref: Subject(row.ref, "strategy", row.name, f"/backtests/?strategy={row.ref}") for row in rows}
+
+
+def _decoded(model: Any, refs: list[str]) -> list[UUID]:
+    found = []
+    for ref in refs:
+        with suppress(ValueError):
+            found.append(ids.decode(model.prefix, ref))
+    return found
 
 
 def _by_id(model: Any, text: str) -> Q | None:

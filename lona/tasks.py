@@ -25,7 +25,15 @@ def _publish_again(job: Job, actor: Actor) -> None:
     ending.reopen(job, actor)
 
 
-@registry.handler("lona.publish", heavy=True, max_attempts=12, on_failure=_publish_ended, on_retry=_publish_again)
+@registry.handler(
+    "lona.publish",
+    heavy=True,
+    max_attempts=12,
+    on_failure=_publish_ended,
+    on_retry=_publish_again,
+    phases=("looking for the symbol", "writing the slice", "sending", "reading back"),
+    reuses="Slices that are at the provider already are found there by name and digest and not sent again.",
+)
 def publish(run: Run) -> dict[str, Any]:
     """Carry the publications of the job to the provider, one after another; the first failure is the job's."""
     from lona.publish import batch
@@ -53,6 +61,8 @@ def _backtest_again(job: Job, actor: Actor) -> None:
     on_failure=_backtest_ended,
     on_retry=_backtest_again,
     limit_s=settings.LONA_RUN_TIMEOUT_S + 1_800,
+    phases=("looking at the bars", "starting", "running at", "reading the report"),
+    reuses="Published slices are used again; a run that the provider has started is waited for, not started twice.",
 )
 def backtest(run: Run) -> dict[str, Any]:
     """Publish what the backtest needs, start it at the provider, wait for its report, keep the outcome."""
