@@ -4,34 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import F, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from datasets import lifecycle, versions
+from datasets import lifecycle, listing, versions
 from datasets.api import shapes as show
 from datasets.models import Dataset, DatasetVersion, Status
-from tradenexus import db, ids
+from tradenexus import db
 from tradenexus.errors import BadRequest
 from tradenexus.rest import pagination, shapes
 from tradenexus.rest.views import TenantView, respond
 
-SORTS = {
-    "created": ("created_at", "id"),
-    "-created": ("-created_at", "-id"),
-    "name": ("name", "id"),
-    "-name": ("-name", "-id"),
-}
-KINDS = ["trades", "quotes", "bars"]
 FILTERS = [
     OpenApiParameter("state", str, description="A status; several by comma"),
-    OpenApiParameter("kind", str, enum=KINDS),
+    OpenApiParameter("kind", str, enum=listing.KINDS),
     OpenApiParameter("symbol", str),
     OpenApiParameter("q", str, description="Part of the name, or an id"),
-    OpenApiParameter("sort", str, enum=list(SORTS)),
+    OpenApiParameter("sort", str, enum=list(listing.SORTS)),
 ]
 VERSION = OpenApiParameter("version", str, description=show.VERSION_PARAMETER_WORDS)
 
@@ -49,59 +40,17 @@ class DatasetList(TenantView):
     def get(self, request: Request) -> Response:
         """List datasets, newest first; archived ones only when asked for by `state=archived`."""
         asked = request.query_params
-        order = SORTS.get(asked.get("sort", "-created"))
-        if order is None:
-            raise BadRequest(f"sort must be one of {', '.join(SORTS)}", {"fields": {"sort": [asked["sort"][:32]]}})
-        rows = _filtered(Dataset.of(self.actor.tenant_id), asked)
+        order = listing.order_of(asked)
+        rows = listing.filtered(Dataset.of(self.actor.tenant_id), asked)
         limit = pagination.limit_of(request)
         found, cursor = pagination.slice_of(rows, order, limit, asked.get("cursor"))
         return respond(request, {"items": render_all(found), "nextCursor": cursor})
 
 
-def _filtered(rows: Any, asked: Any) -> Any:
-    states = [part for part in asked.get("state", "").split(",") if part]
-    unknown = sorted(set(states) - set(Status.values))
-    if unknown:
-        raise BadRequest(f"state knows {', '.join(Status.values)}", {"fields": {"state": [unknown[0][:32]]}})
-    rows = rows.filter(status__in=states) if states else rows.exclude(status=Status.ARCHIVED)
-    rows = rows.filter(version__gte=1)
-    if asked.get("kind"):
-        if asked["kind"] not in KINDS:
-            raise BadRequest(f"kind must be one of {', '.join(KINDS)}", {"fields": {"kind": [asked["kind"][:32]]}})
-        rows = rows.filter(kind=asked["kind"])
-    if asked.get("symbol"):
-        rows = rows.filter(symbols_text__contains=f"|{_text(asked['symbol'])}|")
-    if asked.get("q"):
-        rows = rows.filter(_matching(_text(asked["q"])))
-    return rows
-
-
-def _text(value: str) -> str:
-    if "\0" in value:
-        raise BadRequest("a filter cannot hold a NUL character")
-    return value
-
-
-def _matching(text: str) -> Q:
-    try:
-        return Q(id=ids.decode(Dataset.prefix, text))
-    except ValueError:
-        return Q(name__icontains=text)
-
-
 def render_all(rows: list[Dataset]) -> list[dict[str, Any]]:
     """Return datasets as the API shows them, with one query for all their newest versions."""
-    newest = {version.dataset_id: version for version in _newest_of(rows)}
+    newest = {version.dataset_id: version for version in listing.newest_of(rows)}
     return [show.dataset(row, newest[row.id]) for row in rows]
-
-
-def _newest_of(rows: list[Dataset]) -> Any:
-    if not rows:
-        return []
-    mine = DatasetVersion.of(rows[0].tenant_id).filter(dataset__in=rows)
-    used = DatasetVersion.of(rows[0].tenant_id).filter(dataset=OuterRef("dataset")).exclude(status=Status.ARCHIVED)
-    newest = used.order_by("-number").values("number")[:1]
-    return mine.filter(number=Coalesce(Subquery(newest), F("dataset__version"))).select_related("upload")
 
 
 class DatasetDetail(TenantView):

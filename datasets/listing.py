@@ -1,0 +1,77 @@
+"""Which datasets a list shows and in which order: one answer for the API and the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from datasets.models import Dataset, DatasetVersion, Status
+from tradenexus import ids
+from tradenexus.errors import BadRequest
+
+SORTS = {
+    "created": ("created_at", "id"),
+    "-created": ("-created_at", "-id"),
+    "name": ("name", "id"),
+    "-name": ("-name", "-id"),
+}
+KINDS = ["trades", "quotes", "bars"]
+
+
+def order_of(asked: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the order that `sort` means, newest first without it; BadRequest for an unknown one."""
+    order = SORTS.get(asked.get("sort") or "-created")
+    if order is None:
+        raise BadRequest(f"sort must be one of {', '.join(SORTS)}", {"fields": {"sort": [asked["sort"][:32]]}})
+    return order
+
+
+def filtered(rows: QuerySet[Dataset], asked: Mapping[str, str]) -> QuerySet[Dataset]:
+    """Return the datasets that state, kind, symbol and q ask for; archived ones only when asked for by state."""
+    states = [part for part in asked.get("state", "").split(",") if part]
+    unknown = sorted(set(states) - set(Status.values))
+    if unknown:
+        raise BadRequest(f"state knows {', '.join(Status.values)}", {"fields": {"state": [unknown[0][:32]]}})
+    rows = rows.filter(status__in=states) if states else rows.exclude(status=Status.ARCHIVED)
+    rows = rows.filter(version__gte=1)
+    if asked.get("kind"):
+        if asked["kind"] not in KINDS:
+            raise BadRequest(f"kind must be one of {', '.join(KINDS)}", {"fields": {"kind": [asked["kind"][:32]]}})
+        rows = rows.filter(kind=asked["kind"])
+    if asked.get("symbol"):
+        rows = rows.filter(symbols_text__contains=f"|{_text(asked['symbol'])}|")
+    if asked.get("q"):
+        rows = rows.filter(_matching(_text(asked["q"])))
+    return rows
+
+
+def _text(value: str) -> str:
+    if "\0" in value:
+        raise BadRequest("a filter cannot hold a NUL character")
+    return value
+
+
+def _matching(text: str) -> Q:
+    try:
+        return Q(id=ids.decode(Dataset.prefix, text))
+    except ValueError:
+        return Q(name__icontains=text)
+
+
+def counts(tenant_id: UUID) -> dict[str, int]:
+    """Return how many datasets are in each state that any is in."""
+    return dict(Dataset.of(tenant_id).filter(version__gte=1).order_by().values_list("status").annotate(Count("id")))
+
+
+def newest_of(rows: list[Dataset]) -> Any:
+    """Return the version that each dataset shows (its newest in use, else its newest), in one query."""
+    if not rows:
+        return []
+    mine = DatasetVersion.of(rows[0].tenant_id).filter(dataset__in=rows)
+    used = DatasetVersion.of(rows[0].tenant_id).filter(dataset=OuterRef("dataset")).exclude(status=Status.ARCHIVED)
+    newest = used.order_by("-number").values("number")[:1]
+    return mine.filter(number=Coalesce(Subquery(newest), F("dataset__version"))).select_related("upload")
