@@ -94,11 +94,14 @@ class Installation:
         return opened["datasetId"]
 
     def ended(self, job: dict[str, Any]) -> dict[str, Any]:
-        """Wait for a job and return it; RuntimeError unless it succeeded."""
+        """Wait for a job and return it; RuntimeError unless it succeeded, or when what it read was found bad."""
         while job["state"] in ("queued", "running"):
             job = self.http.get(f"/v1/jobs/{job['id']}", params={"wait": 20}).json()["job"]
         if job["state"] != "succeeded":
             raise RuntimeError(f"{job['kind']} {job['state']}: {job['error']}")
+        if (job["result"] or {}).get("grade") == "RED":
+            log = self.http.get(job["links"]["log"]).text
+            raise RuntimeError(f"{job['kind']} found the file bad: {log[-1000:]}")
         return job
 
 
