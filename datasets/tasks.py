@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasets import validation
+from datasets import validation, versions
+from datasets.models import Status
 from datasets.transforms import run as candles
 from datasets.uploads import expiry, ingest, sessions
 from tradenexus.jobs import registry, schedules
@@ -26,6 +27,23 @@ def build_candles(run: Any) -> dict[str, Any]:
 def ingest_upload(run: Any) -> dict[str, Any]:
     """Verify received bytes and make them a version's raw file."""
     return ingest.ingest(run)
+
+
+@registry.handler(sessions.NEXT)
+def go_onward(run: Any) -> dict[str, Any]:
+    """Start what was asked to follow an upload by itself: its validation, then its candles."""
+    version = versions.resolve(run.actor.tenant_id, run.params["versionId"])
+    then = version.params.get("then") or {}
+    with run.effect() as effect:
+        job = None
+        if version.status == Status.UPLOADED and then.get("validate"):
+            _, job = validation.request(run.actor, version.dataset, version.number, {})
+        elif version.status in candles.SOURCES and then.get("candles") and version.kind in ("trades", "quotes"):
+            wanted = {"frequency": then["candles"]}
+            _, _, job = candles.request_candles(run.actor, version.dataset, version.number, wanted)
+        result = {"jobId": job.ref if job else None}
+        effect.finish(result)
+    return result
 
 
 @registry.handler(expiry.SWEEP)

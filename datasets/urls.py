@@ -11,6 +11,7 @@ urlpatterns = [
     path("v1/uploads", uploads.SessionList.as_view()),
     path("v1/uploads/", uploads.SessionListSlash.as_view()),
     path("v1/uploads/<str:ref>", uploads.SessionDetail.as_view()),
+    path("v1/uploads/<str:ref>/parts", uploads.Parts.as_view()),
     path("v1/datasets/<str:ref>", datasets.DatasetDetail.as_view()),
     path("v1/datasets/<str:ref>/uploads:complete", uploads.Complete.as_view()),
     path("v1/datasets/<str:ref>/validate", actions.Validate.as_view()),

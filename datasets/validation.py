@@ -23,7 +23,11 @@ from tradenexus.jobs.models import Job
 JOB = "dataset.validate"
 MAY_VALIDATE = frozenset({Status.UPLOADED, Status.VALIDATION_FAILED})
 RETRYABLE_FAULTS = frozenset({"DISK_FULL", "CANCELLED", "READER_KILLED"})
-OVERRIDES = ("columnMapping", "kind", "timezone", "timestampUnit", "symbol", "venue", "calendar", "interval")
+NEXT = "dataset.onward"
+OVERRIDES = (
+    *("columnMapping", "kind", "timezone", "timestampUnit", "dateOrder", "sideRule", "symbol", "venue"),
+    *("calendar", "interval"),
+)
 
 
 def request(actor: Actor, dataset: Dataset, wanted: Any, options: dict[str, Any]) -> tuple[DatasetVersion, Job]:
@@ -97,6 +101,8 @@ def _conclude(run: Any, version: DatasetVersion, found: dict[str, Any]) -> dict[
         else:
             versions.seal(version, sealed, **facts)
         effect.finish(summary)
+        if verdict != "RED" and (run.params["options"].get("then") or {}).get("candles"):
+            queue.submit(run.actor, NEXT, {"versionId": version.ref}, subject=version.ref, parent=run.job)
         _advance(run, version, verdict, body)
     return summary
 

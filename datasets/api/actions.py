@@ -23,10 +23,14 @@ class ValidateRequest(serializers.Serializer):
     """How the raw file is to be read and judged; what is not given is taken from the upload, then from the file."""
 
     version = serializers.IntegerField(required=False, min_value=1, max_value=2_147_483_647)
-    columnMapping = serializers.DictField(child=serializers.CharField(max_length=512), required=False)
+    columnMapping = serializers.DictField(
+        child=serializers.CharField(max_length=512, allow_blank=True, allow_null=True), required=False
+    )
     kind = serializers.ChoiceField(["trades", "quotes", "bars"], required=False)
     timezone = serializers.CharField(max_length=64, required=False)
     timestampUnit = serializers.ChoiceField(["s", "ms", "us", "ns"], required=False)
+    dateOrder = serializers.ChoiceField(["dmy", "mdy"], required=False)
+    sideRule = serializers.ChoiceField(["taker", "maker", "none"], required=False)
     symbol = serializers.CharField(max_length=128, required=False)
     venue = serializers.CharField(max_length=64, required=False)
     calendar = serializers.CharField(max_length=32, required=False, help_text="24/7 or an exchange code such as XNYS")

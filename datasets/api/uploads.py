@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from datasets.api import shapes as show
 from datasets.api.actions import started
 from datasets.models import Dataset, UploadSession
-from datasets.models.upload import LIVE_STATES, UploadState
+from datasets.models.upload import LIVE_STATES, UploadLeaf, UploadState
 from datasets.uploads import peek, sessions
 from datasets.uploads.wanted import KINDS, NewUpload
 from tradenexus.errors import BadRequest
@@ -24,6 +24,7 @@ from tradenexus.rest.views import TenantView, respond
 
 CHUNK = {"minBytes": 1, "maxBytes": 64 << 20}
 _SHA256 = r"^[0-9a-fA-F]{64}$"
+_FURTHER = ("dateOrder", "sideRule", "calendar", "profile", "then")
 
 
 class Reading(serializers.Serializer):
@@ -35,10 +36,24 @@ class Reading(serializers.Serializer):
     venue = serializers.CharField(required=False, max_length=64)
     timezone = serializers.CharField(required=False, max_length=64)
     timestampUnit = serializers.ChoiceField(("s", "ms", "us", "ns"), required=False)
+    dateOrder = serializers.ChoiceField(("dmy", "mdy"), required=False)
+    sideRule = serializers.ChoiceField(("taker", "maker", "none"), required=False)
+
+
+class Onward(serializers.Serializer):
+    """What follows by itself once the bytes are in."""
+
+    validate = serializers.BooleanField(required=False, help_text="validate when the upload is complete")
+    candles = serializers.CharField(required=False, max_length=8, help_text="then candles of this frequency, e.g. 1m")
+    publish = serializers.ChoiceField(("off", "explicit"), required=False, help_text="noted for the upload's page")
 
 
 class InitRequest(Reading):
     """A file announced."""
+
+    calendar = serializers.CharField(required=False, max_length=32)
+    profile = serializers.ChoiceField(("lenient", "standard", "strict"), required=False)
+    then = Onward(required=False)
 
     filename = serializers.CharField(max_length=255)
     contentType = serializers.CharField(max_length=255)
@@ -91,6 +106,7 @@ class Init(TenantView):
             venue=said.get("venue", ""),
             timezone=said.get("timezone", ""),
             timestamp_unit=said.get("timestampUnit", ""),
+            further={name: said[name] for name in _FURTHER if said.get(name)},
         )
         twin = sessions.identical(self.actor, new.sha256)
         session = sessions.start(self.actor, new)
@@ -249,3 +265,45 @@ class SessionDetail(TenantView):
     def get(self, request: Request, ref: str) -> Response:
         """Show an upload; its bytes are sent by tus to the same address."""
         return respond(request, {"upload": render(self.find(UploadSession, ref))})
+
+
+class PartSerializer(serializers.Serializer):
+    """One 8 MiB part as it landed."""
+
+    number = serializers.IntegerField()
+    sizeBytes = serializers.IntegerField()
+    crc32c = serializers.IntegerField(help_text="CRC-32C of its bytes, as a number")
+
+
+class OpenPartSerializer(serializers.Serializer):
+    """The part that is not whole yet."""
+
+    offset = serializers.IntegerField(help_text="where it starts")
+    sizeBytes = serializers.IntegerField(help_text="how much of it is durable")
+    crc32c = serializers.IntegerField()
+
+
+PARTS = shapes.answer_of(
+    "UploadParts",
+    items=PartSerializer(many=True),
+    nextCursor=serializers.CharField(allow_null=True),
+    open=OpenPartSerializer(allow_null=True),
+)
+
+
+class Parts(TenantView):
+    """The part ledger of an upload: what a client compares its file with before it goes on sending."""
+
+    @extend_schema(operation_id="uploads_parts", parameters=shapes.PAGING, responses={200: PARTS})
+    def get(self, request: Request, ref: str) -> Response:
+        """List the digests of the received parts in order, and of the durable bytes after the last whole one."""
+        session = self.find(UploadSession, ref)
+        rows = UploadLeaf.objects.filter(session=session)
+        answer = pagination.page(request, rows, _part, ("number",))
+        begun = sessions.open_part(session)
+        answer.data["open"] = begun and {"offset": begun.start, "sizeBytes": begun.size_bytes, "crc32c": begun.crc32c}
+        return answer
+
+
+def _part(leaf: UploadLeaf) -> dict[str, int]:
+    return {"number": leaf.number, "sizeBytes": leaf.size_bytes, "crc32c": leaf.crc32c}

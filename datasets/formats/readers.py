@@ -26,10 +26,15 @@ def open_batches(
 
     Bad records come as `rejects`; a file that is wrong as a whole raises a subclass of ProblemError.
     """
-    mapper = Mapper(plan)
     with streams.open_raw(source) as file:
-        for raw in _raw(file, plan, block_bytes):
-            yield mapper.map(raw)
+        yield from mapped_batches(file, plan, block_bytes)
+
+
+def mapped_batches(file: IO[bytes], plan: dict[str, Any], block_bytes: int = BLOCK_BYTES) -> Iterator[MappedBatch]:
+    """Yield the mapped batches of an open file (or a stand-in for one) from where it stands."""
+    mapper = Mapper(plan)
+    for raw in _raw(file, plan, block_bytes):
+        yield mapper.map(raw)
 
 
 def _raw(file: IO[bytes], plan: dict[str, Any], block_bytes: int) -> Iterator[RawBatch]:

@@ -19,7 +19,7 @@ from datasets.uploads.errors import ChecksumMismatch
 from tradenexus import db, failpoints, ids
 from tradenexus.actor import Actor
 from tradenexus.errors import Conflict, ProblemError
-from tradenexus.jobs import registry
+from tradenexus.jobs import queue, registry
 from tradenexus.jobs.models import Job
 from tradenexus.jobs.runner import Run
 
@@ -113,6 +113,8 @@ def _finish(run: Run, session: UploadSession, digest: str) -> dict[str, Any]:
         if duplicate is None:
             versions.receive(version, raw_key=key, sha256=digest, size_bytes=session.length)
         effect.finish(result)
+        if duplicate is None and (version.params.get("then") or {}).get("validate"):
+            queue.submit(run.actor, sessions.NEXT, {"versionId": version.ref}, subject=version.ref, parent=run.job)
         told = {"sha256": digest, "sizeBytes": session.length, "uploadId": session.ref}
         if duplicate is None:
             lifecycle.advance(version, Status.UPLOADED, run.actor, details=told, job=run.job.ref)

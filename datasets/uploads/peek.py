@@ -13,7 +13,7 @@ from tradenexus.errors import BadRequest
 MAX_BYTES = 1 << 20
 MAX_BASE64 = (MAX_BYTES + 2) // 3 * 4
 _LIMITS = children.Limits(memory_bytes=768 << 20, cpu_s=10, wall_s=20)
-_OVERRIDES = ("kind", "columnMapping", "symbol", "venue", "timezone", "timestampUnit")
+_OVERRIDES = ("kind", "columnMapping", "symbol", "venue", "timezone", "timestampUnit", "dateOrder", "sideRule")
 
 
 def sniff(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,8 +32,8 @@ def sniff(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def look(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Run in the child: return the guess, with `plan` when no question is open after the client's own statements."""
-    from datasets.formats import mapping, sniff
+    """Run in the child: return the guess, with `plan` and `preview` when no question is open after what was said."""
+    from datasets.formats import mapping, preview, sniff
 
     head, tail = base64.b64decode(params["head"]), base64.b64decode(params["tail"])
     guess = sniff.sniff(head, tail or None, params["filename"], params["size"])
@@ -41,7 +41,8 @@ def look(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict
         plan = mapping.plan_from(guess, params["overrides"])
     except mapping.MappingIncomplete as error:
         return {**guess, "questions": error.details.get("questions", guess.get("questions", []))}
-    return {**guess, "plan": plan, "questions": []}
+    rows = preview.preview(head, tail, params["size"], plan)
+    return {**guess, "plan": plan, "questions": [], "preview": rows}
 
 
 def _checked(text: str, name: str) -> str:

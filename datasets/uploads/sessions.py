@@ -25,7 +25,7 @@ from datasets import lifecycle, versions
 from datasets.models import Dataset, DatasetVersion, Status
 from datasets.models.upload import LIVE_STATES, UploadSession, UploadState
 from datasets.storage import faults
-from datasets.uploads import disk, durable
+from datasets.uploads import disk, durable, ledger
 from datasets.uploads.errors import (
     ChecksumMismatch,
     QuotaExceeded,
@@ -44,6 +44,7 @@ from tradenexus.jobs.models import Job
 from tradenexus.tenancy.models import Tenant
 
 INGEST = "dataset.ingest"
+NEXT = "dataset.onward"  # what the client asked to follow by itself
 
 
 def start(actor: Actor, new: NewUpload) -> UploadSession:
@@ -175,6 +176,19 @@ def settled(session: UploadSession, descriptor: int | None) -> UploadSession:
     if descriptor is not None and fresh.takes_bytes:
         durable.settle(fresh, descriptor)
     return fresh
+
+
+def open_part(session: UploadSession) -> ledger.Leaf | None:
+    """Return the durable bytes after the last whole part, with their digest; None when there are none."""
+    start = ledger.leaf_start(session.offset)
+    if not session.takes_bytes or start == session.offset or session.offset == session.length:
+        return None
+    try:
+        with disk.data_path(session.id).open("rb") as file:
+            crc = ledger.open_crc(file.fileno(), session.offset)
+    except (FileNotFoundError, EOFError):
+        return None  # cancelled meanwhile, or a lost tail that the next HEAD settles
+    return ledger.Leaf(start // ledger.LEAF_BYTES, session.offset - start, crc)
 
 
 def identical(actor: Actor, sha256: str) -> DatasetVersion | None:

@@ -32,6 +32,7 @@ class NewUpload:
     venue: str = ""
     timezone: str = ""
     timestamp_unit: str = ""
+    further: dict[str, Any] = field(default_factory=dict)  # more of the validate request, and `then`
     header: str = ""  # Upload-Metadata as it came
 
     def __post_init__(self) -> None:
@@ -85,6 +86,7 @@ class NewUpload:
             "venue": self.venue,
             "timezone": self.timezone,
             "timestampUnit": self.timestamp_unit,
+            **self.further,
         }
         return {name: value for name, value in said.items() if value}
 

@@ -39,6 +39,7 @@ ROWS: dict[str, tuple[str | None, dict]] = {
     "v1/uploads": (None, {}),
     "v1/uploads/": (None, {}),
     "v1/uploads/<ref>": ("up", {}),
+    "v1/uploads/<ref>/parts": ("up", {}),
     "v1/datasets/<ref>": ("ds", {}),
     "v1/datasets/<ref>/uploads:complete": ("ds", {}),
     "v1/datasets/<ref>/validate": ("ds", {}),

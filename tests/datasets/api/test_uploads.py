@@ -5,10 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 
+import crc32c
 import pytest
 
-from datasets.models import Dataset, UploadSession
+from datasets.models import Dataset, DatasetVersion, UploadSession
+from datasets.uploads import local
 from tests.datasets.uploads.test_ingest import DATA, SHA256, complete, received
+from tests.kit import raw
+from tests.lona.worker import work
 from tradenexus.tenancy.models import Tenant
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -190,3 +194,40 @@ def test_sniff_refuses_what_is_not_base64(owner):
 
 def test_digests_are_of_the_bytes():
     assert hashlib.sha256(DATA).hexdigest() == SHA256
+
+
+def test_the_parts_of_an_upload_are_what_was_received(owner, stranger):
+    session = received(owner, DATA[:7])
+    path = f"/v1/uploads/{session.ref}/parts"
+    body = owner.api.get(path).json()
+    assert (body["items"], body["nextCursor"]) == ([], None)
+    assert body["open"] == {"offset": 0, "sizeBytes": 7, "crc32c": crc32c.crc32c(DATA[:7])}
+    assert stranger.api.get(path).status_code == 404
+
+
+def test_a_whole_upload_has_its_last_part_closed(owner):
+    body = owner.api.get(f"/v1/uploads/{received(owner).ref}/parts").json()
+    assert body["items"] == [{"number": 0, "sizeBytes": 20_000, "crc32c": crc32c.crc32c(DATA)}]
+    assert body["open"] is None
+
+
+def test_sniff_shows_the_first_rows_as_validation_will_read_them(owner):
+    body = sniff(owner, raw.trades(200), symbol="BTC-USD").json()["sniff"]
+    assert body["preview"]["rows"][0]["values"][0] == "2023-11-14 22:13:20Z"
+    assert len(body["preview"]["rows"]) == 50
+    asked = sniff(owner, b"time,price,size\n2024-01-02 10:00:00,1,1\n2024-01-02 10:00:01,1,1\n").json()["sniff"]
+    assert "preview" not in asked
+    assert asked["questions"][0]["id"] == "timezone"
+
+
+def test_what_was_asked_to_follow_follows_by_itself(owner):
+    data = raw.trades()
+    then = {"validate": True, "candles": "5m"}
+    opened = init(owner, sizeBytes=len(data), symbol="BTC-USD", profile="lenient", then=then).json()
+    session = UploadSession.everyone.get()
+    local.fill(session, [data])
+    owner.api.post(f"/v1/datasets/{opened['datasetId']}/uploads:complete", {}, format="json")
+    work()
+    made = DatasetVersion.of(owner.tenant.id).order_by("number")
+    assert [(one.operation, one.status) for one in made] == [("upload", "validated"), ("candles", "ready")]
+    assert made[0].report.profile == "lenient"
