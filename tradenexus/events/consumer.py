@@ -58,7 +58,9 @@ class EventConsumer(AsyncWebsocketConsumer):
         await self._send({"type": "hello", "seq": head})
         while last < head:
             batch = await sync_to_async(_replay, thread_sensitive=False)(actor, last)
-            if not batch:
+            if not batch:  # all of it is past its keeping time
+                await self._send({"type": "gap", "from": last + 1, "to": head})
+                last = head
                 break
             if batch[0]["seq"] > last + 1:  # older events are no longer kept: the page must load itself anew
                 await self._send({"type": "gap", "from": last + 1, "to": batch[0]["seq"] - 1})

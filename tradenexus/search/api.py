@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from tradenexus.errors import BadRequest
 from tradenexus.rest import shapes
 from tradenexus.rest.views import TenantView, respond
+from tradenexus.search import doctor
 from tradenexus.search.registry import FINDERS, SUMMARIES
 
 PER_KIND = 20
@@ -44,6 +45,28 @@ class Search(TenantView):
             raise BadRequest("q must hold at least one character", {"fields": {"q": ["required"]}})
         hits = [hit for find in FINDERS.values() for hit in find(self.actor.tenant_id, text, PER_KIND)]
         return respond(request, {"items": hits})
+
+
+class FindingSerializer(serializers.Serializer):
+    """One line of the examination."""
+
+    check = serializers.CharField()
+    state = serializers.ChoiceField(["ok", "warn", "fail"])
+    found = serializers.CharField(allow_blank=True)
+    fix = serializers.CharField(allow_blank=True)
+
+
+class Doctor(TenantView):
+    """The installation's health in detail."""
+
+    scopes = {"GET": "write"}  # it tells of the machine: not for viewers
+
+    @extend_schema(
+        operation_id="doctor", responses={200: shapes.answer_of("DoctorAnswer", items=FindingSerializer(many=True))}
+    )
+    def get(self, request: Request) -> Response:
+        """Examine database, wake-ups, disk, the reader's protections and the provider."""
+        return respond(request, {"items": doctor.examine()})
 
 
 class Overview(TenantView):

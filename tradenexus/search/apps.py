@@ -5,11 +5,11 @@ from django.utils.module_loading import autodiscover_modules
 
 
 class SearchConfig(AppConfig):
-    """Django's handle on the app; imports each app's `finders` module."""
+    """Django's handle on the app; imports each app's `finders` and `checks` modules."""
 
     name = "tradenexus.search"
     label = "search"
 
     def ready(self) -> None:
         """Let the apps register."""
-        autodiscover_modules("finders")
+        autodiscover_modules("finders", "checks")

@@ -4,4 +4,8 @@ from django.urls import path
 
 from tradenexus.search import api
 
-urlpatterns = [path("v1/search", api.Search.as_view()), path("v1/overview", api.Overview.as_view())]
+urlpatterns = [
+    path("v1/search", api.Search.as_view()),
+    path("v1/overview", api.Overview.as_view()),
+    path("v1/doctor", api.Doctor.as_view()),
+]

@@ -7,6 +7,7 @@ from tests.kit import people
 from tests.kit.sockets import Socket
 from tradenexus import db
 from tradenexus.events import outbox
+from tradenexus.events.models import Event
 from tradenexus.tenancy.models import ApiKey, Tenant
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,3 +85,15 @@ async def test_a_revoked_key_is_shown_the_door(monkeypatch):
     await sync_to_async(lambda: ApiKey.of(owner.tenant.id).update(revoked_at=db.now()))()
     closed = await watcher.receive_output(5)
     assert (closed["type"], closed["code"]) == ("websocket.close", 4003)
+
+
+async def test_events_past_their_keeping_time_are_told_as_a_gap():
+    owner = await make_person()
+    await happen(owner, 3)
+    for kept, gap in ((3, (1, 2)), (4, (1, 3))):
+        await sync_to_async(lambda least=kept: Event.of(owner.tenant.id).filter(seq__lt=least).delete())()
+        watcher = socket(owner, "?since=0")
+        assert await watcher.connect()
+        await watcher.frame()
+        assert await watcher.frame() == {"type": "gap", "from": gap[0], "to": gap[1]}
+        await watcher.disconnect()
