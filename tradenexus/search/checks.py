@@ -23,9 +23,7 @@ def ground() -> list[dict[str, Any]]:
         item("mode", True, settings.NEXUS_ENV),
         item("database", True, connection.vendor),
         _redis(),
-        item(
-            "disk", free > _LOW_BYTES, f"{free / 1e9:.1f} GB free", "free some space below NEXUS_HOME", otherwise="warn"
-        ),
+        item("disk", free > _LOW_BYTES, f"{free / 1e9:.1f} GB free", fix, otherwise="warn"),
     ]
 
 
