@@ -42,13 +42,20 @@ def _ran(stack: Installation, path: str, **body: str) -> float:
     return seconds_between(job["startedAt"], job["finishedAt"])
 
 
+def _trades(number: int) -> bytes:
+    """Return a good small file, another one for each number."""
+    lines = (
+        f"{(1_704_672_000 + 60 * row) * 10**9},SIMBTC,{row + 1},{42_500 + row % 7 + number},0.5,buy\n"
+        for row in range(SMALL_ROWS)
+    )
+    return tape.HEADER + "".join(lines).encode()
+
+
 def _small(stack: Installation, sizes: Sizes) -> list[Figure]:
-    text = tape.HEADER + tape.Tape(SMALL_ROWS).chunk(0, SMALL_ROWS)
     pauses = random.Random(1)
     latency, ran = [], []
     for number in range(sizes.small_jobs):
-        # Every file is another one: the last line tells them apart.
-        dataset = stack.upload(text + b"%d,SIMBTC,%d,1.00,1.0,buy\n" % (1_705_190_000 * 10**9, number), f"s-{number}")
+        dataset = stack.upload(_trades(number), f"small-{number}")
         time.sleep(pauses.uniform(0.1, 1.5))  # the worker rests between jobs, sometimes longer
         asked = datetime.now(UTC).isoformat()
         job = stack.ended(stack.post(f"/v1/datasets/{dataset}/validate")["job"])
