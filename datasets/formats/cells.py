@@ -77,6 +77,14 @@ def symbols(array: pa.Array) -> Converted:
     return pa.DictionaryArray.from_arrays(indices.cast(pa.int32()), names).cast(SYMBOL_TYPE), bad
 
 
+def longer_than(names: pa.DictionaryArray, characters: int) -> np.ndarray | None:
+    """Return which rows have a name of more characters than that, None when no name is so long."""
+    long = _flags(pc.greater(pc.utf8_length(names.dictionary), characters))
+    if not long.any():
+        return None
+    return long[np.asarray(names.indices.fill_null(0))] & _flags(names.is_valid())
+
+
 def sides(array: pa.Array, inverted: bool = False) -> Converted:
     """Convert words such as buy, sell, bid, ask, 1, -1 to int8 1 and -1; `inverted` when they name the maker."""
     words = _words(array)

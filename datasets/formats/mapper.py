@@ -18,6 +18,9 @@ from datasets.formats.instants import Clock
 from datasets.market import schemas
 from datasets.market.kinds import REQUIRED, SYMBOL, TRADES
 
+# What the name of an instrument may have at most; a longer cell is another column's text, or an attack.
+SYMBOL_CHARS = 128
+
 
 @dataclass(slots=True)
 class RawBatch:
@@ -115,6 +118,9 @@ class Mapper:
             return _constant(self._symbol, rows)
         converted, bad = cells.symbols(raw.columns[SYMBOL])
         reasons = dict.fromkeys(np.flatnonzero(bad).tolist(), "TEXT_INVALID") if bad is not None else {}
+        long = cells.longer_than(converted, SYMBOL_CHARS)
+        if long is not None:
+            reasons |= dict.fromkeys(np.flatnonzero(long).tolist(), "SYMBOL_TOO_LONG")
         if converted.null_count:
             empty = np.flatnonzero(~cells.present(converted)).tolist()
             reasons |= dict.fromkeys(empty, "SYMBOL_EMPTY")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import io
+from collections import deque
 from collections.abc import Mapping
 from typing import IO, Any
 
 from datasets.formats import mapping, proposal, samples, streams, tables
-from datasets.formats.errors import FeatherV1Unsupported, FileEmpty, FormatUnsupported
+from datasets.formats.errors import FeatherV1Unsupported, FileEmpty, FormatUnsupported, TruncatedFile
 from datasets.formats.samples import Column
 from datasets.formats.symbols import guess_symbol, name_of
 from datasets.formats.tables import Table
@@ -92,16 +93,27 @@ def _sniff(
     packed = streams.packing(head)
     data, seen = tables.unpacked_head(head, HEAD_BYTES) if packed else (head, len(head))
     if not data.strip(b"\0 \r\n\t"):
+        if packed:
+            _refuse_unreadable(head, whole=len(head) >= size)
         raise FileEmpty("The file is empty.", {"sizeBytes": size})
     form = format_of(data)
     if form == "text":
         table = tables.of_text(data, whole=len(head) >= size and not packed, overrides=overrides)
     else:
         # Only a whole packed file can be unpacked for random access; from its head alone the schema is what is seen.
-        source = streams.seekable(file) if packed and len(head) < size and not _is_gapped(file) else file
-        table = tables.of_columnar(form, io.BytesIO(data) if packed and len(head) >= size else source, data, filename)
+        source = streams.seekable(file) if packed and not _is_gapped(file) else file
+        table = tables.of_columnar(form, source, data, filename)
     table.found["compression"] = packed
     return _describe(table, tail, filename, size, seen, overrides)
+
+
+def _refuse_unreadable(head: bytes, whole: bool) -> None:
+    """Say why nothing came out of a packed head, when there is more to say than that it is empty."""
+    try:
+        deque(streams.Unpacked(io.BytesIO(head)), maxlen=0)
+    except TruncatedFile:
+        if whole:
+            raise
 
 
 def _is_gapped(file: IO[bytes]) -> bool:

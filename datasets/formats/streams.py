@@ -47,6 +47,7 @@ class Unpacked:
 
     def __init__(self, file: IO[bytes], piece_bytes: int = 1 << 20):
         self._file, self._piece_bytes = file, piece_bytes
+        file.seek(0)
         self.packing = packing(file.read(4))
         file.seek(0)
         self._out = 0

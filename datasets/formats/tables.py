@@ -7,6 +7,7 @@ import io
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from datasets.formats import columnar, dialects, jsontext, streams, texts
-from datasets.formats.errors import FileDamaged, FileEmpty, JsonInvalid, RecordsNotFound, TruncatedFile
+from datasets.formats.errors import FileDamaged, FileEmpty, JsonInvalid, RecordsNotFound, TooManyColumns, TruncatedFile
 from datasets.formats.instants import Clock
 from datasets.formats.jsonscan import Scanner
 from datasets.formats.samples import Column
@@ -121,13 +122,23 @@ def unpacked_head(head: bytes, limit: int) -> tuple[bytes, int]:
                 while len(found) < limit and (piece := stream.read(step)):
                     found += piece
             return found, len(head)
-        unpacker: Any = zlib.decompressobj(wbits=31) if packing == "gzip" else bz2.BZ2Decompressor()
-        while at < len(head) and len(found) < limit and not unpacker.eof:
+        unpacker = _unpacker(packing)
+        while at < len(head) and len(found) < limit:
             found += unpacker.decompress(head[at : at + step], limit)
             at += step
+            if unpacker.eof:
+                # Another member may follow, such as a header that was packed by itself.
+                at = min(at, len(head)) - len(unpacker.unused_data)
+                if streams.packing(head[at : at + 4]) != packing:
+                    break
+                unpacker = _unpacker(packing)
     except (OSError, zlib.error):
         return found, min(at, len(head))
     return found, min(at, len(head))
+
+
+def _unpacker(packing: str | None) -> Any:
+    return zlib.decompressobj(wbits=31) if packing == "gzip" else bz2.BZ2Decompressor()
 
 
 def last_value(table: Table, tail: bytes, column: Column) -> str | None:
@@ -160,8 +171,11 @@ def _of_csv(text: str, whole: bool, overrides: Mapping[str, Any]) -> Table:
         text = text[: text.rfind("\n") + 1]
     header, quote = overrides.get("header"), overrides.get("quote")
     dialect = dialects.guess(text, overrides.get("delimiter"), header, quote)
-    if not dialect.rows and not dialect.names:
+    if not dialect.rows and (whole or not dialect.names):
         raise FileEmpty("The file holds no records.")
+    if dialect.width > columnar.MAX_COLUMNS:
+        details = {"columns": dialect.width, "limit": columnar.MAX_COLUMNS}
+        raise TooManyColumns(f"The file has {dialect.width:,} columns.", details)
     columns = [
         _column(name, index, [row[index] or None for row in dialect.rows[:SAMPLE_ROWS]], None)
         for index, name in enumerate(dialect.names)
@@ -281,9 +295,9 @@ def _column(name: str, index: int, values: list[str | None], stated: pa.DataType
 
 
 def _mark_twins(columns: list[Column]) -> None:
-    names = [column.name for column in columns]
+    names = Counter(column.name for column in columns)
     for column in columns:
-        if names.count(column.name) > 1:
+        if names[column.name] > 1:
             column.extra["twin"] = True
 
 

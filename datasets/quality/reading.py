@@ -5,14 +5,11 @@ A fault of the file itself is not an exception but a RED report; a question left
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
 from datasets.formats import mapping, sniff
 from datasets.quality import scan
-
-HEAD_BYTES, TAIL_BYTES = 1 << 20, 1 << 16
 
 
 def validate(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -22,18 +19,8 @@ def validate(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> 
     thresholds, calendar, interval, out_dir. Raises MappingIncomplete with the questions that are still open.
     """
     emit({"phase": "sniff", "done": 0, "total": None})
-    guess = look(params["raw"], params["filename"])
+    guess = sniff.sniff_file(params["raw"], params["filename"])
     plan = mapping.plan_from(guess, params["overrides"])
     wanted = {name: params.get(name) for name in ("raw", "profile", "thresholds", "calendar", "interval", "out_dir")}
     result = scan.scan({**wanted, "plan": plan, "symbol": plan.get("symbol"), "venue": plan.get("venue")}, emit)
     return {**result, "plan": plan, "sniff": guess}
-
-
-def look(path: str, filename: str) -> dict[str, Any]:
-    """Return what the first and last bytes of a file say about it."""
-    size = os.stat(path).st_size
-    with open(path, "rb") as file:
-        head = file.read(HEAD_BYTES)
-        file.seek(max(0, size - TAIL_BYTES))
-        tail = file.read(TAIL_BYTES)
-    return sniff.sniff(head, tail, filename, size)

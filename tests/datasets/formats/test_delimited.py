@@ -148,6 +148,13 @@ def test_what_is_no_number_is_rejected(tmp_path, text):
     assert [each[3] for each in bad] == ["" if text == "." else text] or bad[0][4] == "NULL_VALUE"
 
 
+def test_a_symbol_longer_than_a_name_can_be_is_rejected_by_row(tmp_path):
+    text = f"t,p,s,y\n1700000000,1,2,{'A' * 128}\n1700000000,1,2,{'B' * 129}\n1700000000,1,2,{'C' * 10_000}\n"
+    values, bad = rows(tmp_path, text, "symbol", columnMapping={**CSV["columnMapping"], "symbol": "y"})
+    assert values == ["A" * 128]
+    assert [(each[0], each[1], each[4]) for each in bad] == [(1, 3, "SYMBOL_TOO_LONG"), (2, 4, "SYMBOL_TOO_LONG")]
+
+
 def test_very_many_bad_records_are_counted_in_bounded_batches(tmp_path):
     found = batches(tmp_path, "t,p,s\n" + "x\n" * 300_000)
     assert sum(len(batch.rejects) for batch in found) == 300_000

@@ -53,7 +53,7 @@ def test_a_bomb_of_text_is_refused(tmp_path, name):
 def test_a_bomb_is_sniffed_without_harm(tmp_path):
     with pytest.raises(ChildFailed) as caught:
         sniffed(tmp_path, zeros(1100))
-    assert caught.value.code == "FILE_EMPTY"
+    assert caught.value.code == "COMPRESSION_BOMB"
 
 
 @pytest.mark.parametrize("dictionary", [True, False])
