@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -17,16 +16,25 @@ from drf_spectacular.views import SpectacularJSONAPIView
 from tradenexus import db, errors
 from tradenexus.errors import ProblemError
 from tradenexus.jobs.models import Worker
+from tradenexus.rest.auth import CsrfFailed
 from tradenexus.rest.errors import answer
+from tradenexus.web import problems
+from tradenexus.web.copy import commands
+from tradenexus.web.page import Page
 
 _WORKER_SILENT = timedelta(seconds=30)
 _LEAST_FREE_BYTES = 500_000_000
+PARTS = ("datasets", "jobs", "uploads", "backtests")
 
 
-@login_required
-def index(request: HttpRequest) -> HttpResponse:
-    """Show where everything is."""
-    return render(request, "home/index.html", {"version": settings.NEXUS_VERSION})
+class Home(Page):
+    """The first page: each app fills in its own part, asked for by address (the ground imports no app)."""
+
+    template, nav, title = "home/index.html", "home", "Home"
+
+    def context(self, **kwargs: Any) -> dict[str, Any]:
+        """Return the parts, in the order in which they are shown."""
+        return {"parts": PARTS, "twin": "/v1/overview", "copy": commands("GET", "/v1/overview", cli="nexus status")}
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -76,26 +84,32 @@ def unknown_api(request: HttpRequest) -> JsonResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer an unknown page."""
-    return _error(request, errors.NotFound("There is nothing at this address."), "Not found")
+    return _error(request, errors.NotFound("There is nothing at this address."))
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a refused page."""
-    return _error(request, errors.Forbidden("This page is not open to your account."), "Not allowed")
+    return _error(request, errors.Forbidden("This page is not open to your account."))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request that cannot be read."""
-    return _error(request, errors.BadRequest("The request cannot be read."), "Bad request")
+    return _error(request, errors.BadRequest("The request cannot be read."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer an unexpected fault of ours."""
-    return _error(request, ProblemError("Something went wrong on our side."), "Something went wrong")
+    """Answer an unexpected fault of ours without asking the database, which may be what failed."""
+    if request.path.startswith("/v1/"):
+        return answer(ProblemError("Something went wrong on our side."), request)
+    return render(request, "home/error.html", {"request_id": getattr(request, "request_id", "")}, status=500)
 
 
-def _error(request: HttpRequest, problem: ProblemError, title: str) -> HttpResponse:
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form whose token has expired or is missing."""
+    return _error(request, CsrfFailed("This form is out of date: you signed in or out since it was opened."))
+
+
+def _error(request: HttpRequest, problem: ProblemError) -> HttpResponse:
     if request.path.startswith("/v1/"):
         return answer(problem, request)
-    context = {"title": title, "message": problem.message, "request_id": getattr(request, "request_id", "")}
-    return render(request, "home/error.html", context, status=problem.status)
+    return problems.page(request, problem, partial=request.headers.get("HX-Request") == "true")

@@ -7,6 +7,7 @@ import secrets
 import warnings
 from pathlib import Path
 
+from csp.constants import NONCE
 from django.core.exceptions import ImproperlyConfigured
 
 from tradenexus import env, logs
@@ -65,6 +66,7 @@ INSTALLED_APPS = [
     "csp",
     "tradenexus.tenancy",
     "tradenexus.rest",
+    "tradenexus.web",
     "tradenexus.audit",
     "tradenexus.events",
     "tradenexus.jobs",
@@ -108,6 +110,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
+                "tradenexus.web.frame.context",
             ],
         },
     },
@@ -229,6 +232,7 @@ NEXUS_LOGIN_LINK_S = env.integer("NEXUS_LOGIN_LINK_S", 3_600, 60)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "tradenexus.home.csrf_failed"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = NEXUS_ENV == "production"
 SECURE_SSL_REDIRECT = NEXUS_ENV == "production" and env.flag("NEXUS_SSL_REDIRECT", True)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
@@ -276,7 +280,7 @@ WHITENOISE_MAX_AGE = 31_536_000 if NEXUS_ENV == "production" else 60
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
-        "script-src": ["'self'", "csp.constants.NONCE"],
+        "script-src": ["'self'", NONCE],
         "style-src": ["'self'"],
         "img-src": ["'self'", "data:"],
         "connect-src": ["'self'"],

@@ -6,7 +6,7 @@ from django.urls import include, path, re_path
 from tradenexus import home
 
 urlpatterns = [
-    path("", home.index, name="home"),
+    path("", home.Home.as_view(), name="home"),
     path("healthz", home.healthz),
     path("readyz", home.readyz),
     path("v1/openapi.json", home.OpenApi.as_view(), name="openapi"),
