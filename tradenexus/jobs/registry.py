@@ -71,25 +71,19 @@ def handler(
     """
 
     def register(function: Handler) -> Handler:
-        known = _KINDS.get(name)
-        if known is not None and known.function.__module__ != function.__module__:
-            raise ValueError(
-                f"job kind {name!r} is registered twice: {known.function.__module__}, {function.__module__}"
-            )
-        _KINDS[name] = Kind(
-            name,
-            function,
-            heavy,
-            max_attempts or settings.NEXUS_JOB_MAX_ATTEMPTS,
-            on_failure,
-            on_retry,
-            limit_s or settings.NEXUS_JOB_LIMIT_S,
-            phases,
-            reuses,
-        )
+        attempts, limit = max_attempts or settings.NEXUS_JOB_MAX_ATTEMPTS, limit_s or settings.NEXUS_JOB_LIMIT_S
+        _add(Kind(name, function, heavy, attempts, on_failure, on_retry, limit, phases, reuses))
         return function
 
     return register
+
+
+def _add(kind: Kind) -> None:
+    known = _KINDS.get(kind.name)
+    if known is not None and known.function.__module__ != kind.function.__module__:
+        places = f"{known.function.__module__}, {kind.function.__module__}"
+        raise ValueError(f"job kind {kind.name!r} is registered twice: {places}")
+    _KINDS[kind.name] = kind
 
 
 def find(name: str) -> Kind:
