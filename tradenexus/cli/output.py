@@ -142,9 +142,10 @@ class Output:
         shown = columns if self.wide else self._fitting(columns, cells)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold" if self.color else "")
         for column in shown:
-            table.add_column(
-                Text(column.title), justify="right" if column.right else "left", no_wrap=True, overflow="ellipsis"
-            )
+            # A state is read first: other columns give way to it.
+            least = max(len(column.title), *map(len, cells[column.title]), 0) if column.state else None
+            justify: Any = "right" if column.right else "left"
+            table.add_column(Text(column.title), justify=justify, no_wrap=True, overflow="ellipsis", min_width=least)
         for number in range(len(items)):
             table.add_row(*(self._rich(cells[column.title][number], column) for column in shown))
         self._console().print(table)
