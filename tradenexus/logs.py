@@ -9,10 +9,17 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
-import structlog
+# structlog takes rich along, for coloured tracebacks that we never print: six megabytes in every process.
+_rich = sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+import structlog  # noqa: E402
+
+if _rich is None:
+    del sys.modules["rich"]
 
 _SECRET_NAME = re.compile(r"(secret|token|password|authorization|api[-_]?key|cookie|credential)", re.IGNORECASE)
-_SECRET_VALUE = re.compile(r"(nx_[0-9a-z]{8}_)[0-9A-Za-z_-]+|(Bearer\s+)\S+|(://[^/\s:@]+:)[^@\s]+(?=@)")
+_SECRET_VALUE = re.compile(
+    r"(nx_[0-9a-z]{8}_)[0-9A-Za-z_-]+|(Bearer\s+)\S+|(://[^/\s:@]*:)[^@\s]+(?=@)|(/login/link/)[\w-]+"
+)
 REDACTED = "[redacted]"
 
 
@@ -55,7 +62,7 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
 
 
 def scrub(value: Any) -> Any:
-    """Return the value with API keys, bearer tokens and passwords in URLs replaced, also inside lists and mappings."""
+    """Return the value with API keys, bearer tokens, sign-in links and passwords in URLs replaced, also inside lists and mappings."""
     if isinstance(value, str):
         return _SECRET_VALUE.sub(lambda found: next(part for part in found.groups() if part) + REDACTED, value)
     if isinstance(value, dict):
