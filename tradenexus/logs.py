@@ -62,7 +62,7 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
 
 
 def scrub(value: Any) -> Any:
-    """Return the value with API keys, bearer tokens, sign-in links and passwords in URLs replaced, also inside lists and mappings."""
+    """Return the value with API keys, bearer tokens, sign-in links and passwords in URLs replaced, at any depth."""
     if isinstance(value, str):
         return _SECRET_VALUE.sub(lambda found: next(part for part in found.groups() if part) + REDACTED, value)
     if isinstance(value, dict):
