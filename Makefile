@@ -4,6 +4,7 @@
 #   make up      server + worker + Lona sandbox          PORT=8000  NEXUS_HOME=./var
 #   make stop / make status                              the stack that runs on NEXUS_HOME
 #   make test    the suite (DATABASE_URL and REDIS_URL choose what it runs on; ARGS="tests/jobs -k claim" narrows it)
+#   make soak    the longer forms of the tests about faults: many kills on the whole tape (minutes)
 #   make bench   the figures in docs/figures.md          make lint types imports: style, types, import contracts
 #   PYTHON=...   which Python 3.11+ makes the virtual environment
 
@@ -16,10 +17,10 @@ PY = $(VENV)/bin/python
 STACK = $(PY) -m tradenexus.stack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime demo-data frontend demo up stop status test bench lint types imports docker-lint clean
+.PHONY: help setup runtime demo-data frontend demo up stop status test soak bench lint types imports docker-lint clean
 
 help:
-	@sed -n 's/^#//p' Makefile | head -9
+	@sed -n 's/^#//p' Makefile | head -10
 
 setup:
 	@requirements/install.sh $(VENV) base postgres s3 demo dev
@@ -46,6 +47,9 @@ status:
 
 test: setup
 	@$(PY) -m pytest -n $(JOBS) --dist loadscope $(ARGS)
+
+soak: setup
+	@$(PY) -m pytest -m soak $(ARGS)
 
 bench: setup
 	@$(PY) -m benchmarks $(ARGS)
