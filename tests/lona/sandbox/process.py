@@ -28,12 +28,12 @@ class Sandbox:
         self._environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **knobs}
         self.start()
 
-    def start(self) -> None:
-        """Start the process and wait for its first log line, which names the port."""
+    def start(self, port: int = 0) -> None:
+        """Start the process (0: on a free port) and wait for its first log line, which names the port."""
         offset = self.log_path.stat().st_size if self.log_path.exists() else 0
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "lona.sandbox", "--port", "0", "--home", str(self.home)],
+                [sys.executable, "-m", "lona.sandbox", "--port", str(port), "--home", str(self.home)],
                 stderr=log, env=self._environment, cwd=ROOT,
             )  # fmt: skip
         self.url = f"http://127.0.0.1:{self._port(offset)}"
