@@ -61,9 +61,15 @@ class Run:
         self._news = threading.Lock()
 
     def progress(self, phase: str, done: float | None = None, total: float | None = None, unit: str = "bytes") -> None:
-        """Tell how far the run is; cheap, written at most once a second, never backwards within a phase."""
+        """Tell how far the run is; cheap, written at most once a second, never backwards within a phase.
+
+        A phase that begins is a line of the log too.
+        """
+        begins = phase != self._meter.phase
         with self._news:
             self._meter.update(time.monotonic(), phase, done, total, unit)
+        if begins:
+            self.log(f"{phase} begins")
 
     def log(self, text: str, level: str = "info") -> None:
         """Add a line to the job's log (at most 10,000 a run; secrets are replaced)."""

@@ -148,9 +148,10 @@ def test_progress_and_log_are_written_beside_the_handler(quick, claimed):
 
         object.__setattr__(run.kind, "function", tasks.plain)
     ended = fresh(job)
-    assert (ended.state, ended.progress["done"], ended.log_n) == ("succeeded", 20, 1)
-    line = LogLine.objects.get()
-    assert (line.n, line.stage, line.attempt) == (1, "read", 1)
+    assert (ended.state, ended.progress["done"], ended.log_n) == ("succeeded", 20, 2)
+    begun, line = LogLine.objects.order_by("n")
+    assert (begun.n, begun.text, begun.stage) == (1, "read begins", "read")
+    assert (line.n, line.stage, line.attempt) == (2, "read", 1)
     assert "verysecret" not in line.text
 
 
