@@ -226,6 +226,7 @@ LOGIN_URL = "/login/"
 AXES_FAILURE_LIMIT = env.integer("NEXUS_LOGIN_FAILURES", 5, 1)
 AXES_COOLOFF_TIME = 1 / 60  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_CALLABLE = "tradenexus.accounts.pages.signin.locked"
 AXES_VERBOSE = False
 AXES_ENABLED = True
 NEXUS_LOGIN_LINK_S = env.integer("NEXUS_LOGIN_LINK_S", 3_600, 60)

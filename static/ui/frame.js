@@ -20,6 +20,7 @@ function toast(text, bad = false) {
   }
   document.getElementById(bad ? "alerts" : "toasts")?.append(box);
 }
+setTimeout(() => document.querySelectorAll("#toasts [data-passing]").forEach((box) => box.remove()), seconds * 1000);
 document.addEventListener("nx:toast", (event) => toast(event.detail.text, event.detail.bad));
 
 // A failed request is never swapped in: its words become a toast.

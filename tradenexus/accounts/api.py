@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tradenexus import db, ids
-from tradenexus.errors import BadRequest
-from tradenexus.events import outbox
+from tradenexus import ids
+from tradenexus.accounts import keyring
 from tradenexus.rest import pagination, shapes
-from tradenexus.rest.auth import ScopeMissing
 from tradenexus.rest.views import TenantView, respond
-from tradenexus.tenancy import keys
 from tradenexus.tenancy.models import ApiKey, Membership, Tenant, User
-
-SCOPES = ("read", "write", "publish", "admin")
 
 
 class MeSerializer(shapes.Answer):
@@ -66,7 +60,7 @@ class KeyRequest(serializers.Serializer):
     """What a new key is to be."""
 
     name = serializers.CharField(max_length=120)
-    scopes = serializers.ListField(child=serializers.ChoiceField(SCOPES), min_length=1, max_length=4)
+    scopes = serializers.ListField(child=serializers.ChoiceField(keyring.SCOPES), min_length=1, max_length=4)
     expiresAt = serializers.DateTimeField(required=False, allow_null=True)
 
 
@@ -108,15 +102,7 @@ class Keys(TenantView):
     def post(self, request: Request) -> Response:
         """Create a key and show its secret once (no replay: a secret is never kept, so it cannot be answered again)."""
         wanted = self.parsed(KeyRequest)
-        beyond = set(wanted["scopes"]) - self.actor.scopes
-        if beyond and not self.actor.may("admin"):
-            raise BadRequest("a key cannot hold more than its maker holds", {"scopes": sorted(beyond)})
-        if wanted.get("expiresAt") and wanted["expiresAt"] <= timezone.now():
-            raise BadRequest("expiresAt lies in the past", {"fields": {"expiresAt": ["must be in the future"]}})
-        user, tenant = User.objects.get(id=self.actor.person_id), Tenant.objects.get(id=self.actor.tenant_id)
-        with db.atomic():
-            key, text = keys.create(tenant, user, wanted["name"], wanted["scopes"], wanted.get("expiresAt"))
-            outbox.record(self.actor, "key.created", key.ref, new="active", details={"scopes": key.scopes})
+        key, text = keyring.make(self.actor, wanted["name"], wanted["scopes"], wanted.get("expiresAt"))
         return respond(request, {"key": render(key), "secret": text}, status=201)
 
 
@@ -128,12 +114,5 @@ class KeyDetail(TenantView):
     @extend_schema(operation_id="keys_revoke", responses={200: shapes.answer_of("KeyRevoked", key=KeySerializer())})
     def delete(self, request: Request, ref: str) -> Response:
         """Revoke a key: its next request is refused."""
-        key = self.find(ApiKey, ref)
-        if key.user_id != self.actor.user_id and not self.actor.may("admin"):
-            raise ScopeMissing("only its owner or an admin can revoke a key", {"needed": "admin"})
-        with db.atomic():
-            changed = ApiKey.of(self.actor.tenant_id).filter(id=key.id, revoked_at=None).update(revoked_at=db.now())
-            if changed:
-                outbox.record(self.actor, "key.revoked", key.ref, old="active", new="revoked")
-        key.refresh_from_db()
+        key = keyring.revoke(self.actor, self.find(ApiKey, ref))
         return respond(request, {"key": render(key)})

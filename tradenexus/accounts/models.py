@@ -1,4 +1,4 @@
-"""LoginLink: a one-time way to sign in, kept as a hash."""
+"""LoginLink: a one-time way to sign in, kept as a hash. Preference: how a person wants the pages."""
 
 from django.db import models
 
@@ -16,3 +16,13 @@ class LoginLink(models.Model):
 
     def __str__(self) -> str:
         return f"sign-in link of {self.user_id}"
+
+
+class Preference(models.Model):
+    """How one person wants the pages: {name: value}, names as in `accounts.preferences`."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    chosen = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"preferences of {self.user_id}"

@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from tradenexus.audit import api
+from tradenexus.audit import api, pages
 
 urlpatterns = [
+    path("audit/", pages.Trail.as_view()),
+    path("audit/verify/", pages.Verify.as_view()),
     path("v1/audit", api.AuditList.as_view()),
     path("v1/audit:verify", api.AuditVerify.as_view()),
     path("v1/audit/export", api.AuditExport.as_view()),

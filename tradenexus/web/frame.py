@@ -40,7 +40,9 @@ RAIL = (
     Entry("settings", "Settings", "/settings/profile/", "settings", "s"),
 )
 
-SCRIPTS = tuple(f"ui/{name}.js" for name in ("frame", "nx-time", "nx-theme", "nx-copy", "nx-keys", "nx-live"))
+SCRIPTS = tuple(
+    f"ui/{name}.js" for name in ("frame", "nx-time", "nx-theme", "nx-copy", "nx-keys", "nx-notify", "nx-live")
+)
 
 
 def context(request: HttpRequest) -> dict[str, Any]:

@@ -111,3 +111,20 @@ def copy_as(context: template.Context, copy: Any) -> dict[str, Any]:
 def param(context: template.Context, **changes: Any) -> str:
     """Return the current query string with parameters changed (None leaves one out), at the first page."""
     return tables.changed(context["request"].GET, **changes)
+
+
+# Objects that have a page of their own; a version's lies below its dataset's.
+_PAGES = {"ds": "/datasets/{}/", "up": "/uploads/{}/", "job": "/jobs/{}/", "bt": "/backtests/{}/"}
+
+
+@register.filter
+def page_of(ref: str) -> str:
+    """A typed id -> its page, "" where there is none."""
+    return _PAGES.get(ref.partition("_")[0], "").format(ref)
+
+
+@register.filter
+def short_ref(ref: str) -> str:
+    """`ds_0198…4f2a`: the prefix, a beginning and the end (ids made together begin alike)."""
+    prefix, _, rest = str(ref).partition("_")
+    return f"{prefix}_{rest[:4]}…{rest[-6:]}" if len(rest) == 32 else str(ref)
