@@ -1,0 +1,181 @@
+"""Where a dataset comes from and what became of it: lineage, versions, differences, publications, activity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from datasets import lineage, versions
+from datasets.models import DatasetVersion
+from datasets.pages.frame import DatasetPage
+from tradenexus import ids
+from tradenexus.audit.models import Entry
+from tradenexus.errors import BadRequest
+from tradenexus.tenancy.models import User
+from tradenexus.web import copy, figures, tables
+
+_PAGES = {"upload": "/uploads/{}/", "publication": "/publishes/{}/", "backtest": "/backtests/{}/"}
+
+
+class Lineage(DatasetPage):
+    """The graph from the first byte to the last report, as a list, drawn by the browser."""
+
+    tab = "lineage"
+    api = "{base}/lineage"
+    cli = "nexus lineage {ref}"
+
+    def context(self, **kwargs: Any) -> dict[str, Any]:
+        """Return nodes in order of their making, each with its address and what was made of it."""
+        graph = lineage.of_version(self.version)
+        labels = {node["id"]: node["label"] for node in graph["nodes"]}
+        nodes = [self._node(node, graph["edges"], labels) for node in graph["nodes"]]
+        drawn = [{name: node[name] for name in ("id", "kind", "label", "url", "note", "state")} for node in nodes]
+        edges = [{"from": edge["from"], "to": edge["to"], "operation": edge["operation"]} for edge in graph["edges"]]
+        return {"nodes": nodes, "graph": {"nodes": drawn, "edges": edges, "focus": self.version.ref}}
+
+    def _node(self, node: dict[str, Any], edges: list[dict[str, Any]], labels: dict[str, str]) -> dict[str, Any]:
+        details = node.get("details") or {}
+        state = str(details.get("status") or details.get("state") or "")
+        rows = details.get("rows")
+        made = [{"operation": e["operation"], "label": labels[e["to"]]} for e in edges if e["from"] == node["id"]]
+        return {
+            "id": node["id"],
+            "kind": node["kind"],
+            "label": node["label"],
+            "digest": node.get("digest"),
+            "state": state,
+            "note": f"{figures.number(rows)} rows" if rows is not None else state.replace("_", " "),
+            "url": _address(node, details),
+            "made": made,
+            "here": node["id"] == self.version.ref,
+        }
+
+
+def _address(node: dict[str, Any], details: dict[str, Any]) -> str:
+    if node["kind"] == "version":
+        return f"/datasets/{details['datasetId']}/v/{details['version']}/"
+    return _PAGES[node["kind"]].format(node["id"]) if node["kind"] in _PAGES else ""
+
+
+class VersionList(DatasetPage):
+    """All versions of a dataset, newest first; two of them can be compared."""
+
+    tab = "versions"
+    api = "{base}/versions"
+    cli = "nexus dataset versions {ref}"
+
+    def context(self, **kwargs: Any) -> dict[str, Any]:
+        """Return a page of versions with the rows each has more than its parent."""
+        asked = [self.query.get(name, "") for name in ("a", "b")]
+        rows = DatasetVersion.of(self.actor.tenant_id).filter(dataset=self.dataset)
+        pager = tables.page(self.request, rows.select_related("parent", "created_by"), ("-number",))
+        listed = [(row, _delta(row)) for row in pager.items]
+        chosen = asked if all(asked) else [str(row.number) for row in pager.items[:2]][::-1]
+        return {"pager": pager, "rows": listed, "chosen": chosen, "comparable": len(pager.items) > 1}
+
+
+def _delta(row: DatasetVersion) -> str:
+    if row.parent is None or row.row_count is None or row.parent.row_count is None:
+        return ""
+    return f"{row.row_count - row.parent.row_count:+,}"
+
+
+class Choose(DatasetPage):
+    """Leads from the form of two versions to their differences."""
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Redirect to the page of the two numbers."""
+        self.locate(**kwargs)
+        a, b = (versions.of_dataset(self.dataset, self.query.get(name) or None) for name in ("a", "b"))
+        return self.done(f"/datasets/{self.dataset.ref}/diff/{a.number}...{b.number}")
+
+
+class Diff(DatasetPage):
+    """Two versions side by side."""
+
+    tab = "versions"
+    fragment = "datasets/_diff.html"
+    live = False
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Show the two versions that the address names as a...b."""
+        first, dots, second = kwargs["span"].partition("...")
+        if not dots:
+            raise BadRequest("name two versions as a...b")
+        self.locate(kwargs["ref"])
+        self.span = kwargs["span"]
+        self.a, self.b = (versions.of_dataset(self.dataset, number) for number in (first, second))
+        return self.render(self.framed(self.context()))
+
+    def context(self, **kwargs: Any) -> dict[str, Any]:
+        """Return the facts of both, those that differ marked, and the symbols only one of them has."""
+        facts = [(label, show(self.a), show(self.b)) for label, show in FACTS]
+        path = f"/v1/datasets/{self.dataset.ref}/diff/{self.span}"
+        both = self.a.row_count is not None and self.b.row_count is not None
+        same = bool(self.a.content_digest) and self.a.content_digest == self.b.content_digest
+        return {
+            "a": self.a,
+            "b": self.b,
+            "facts": [(label, left, right, left != right) for label, left, right in facts],
+            "identical": same,
+            "rows_delta": f"{(self.b.row_count or 0) - (self.a.row_count or 0):+,}" if both else "",
+            "added": sorted(set(self.b.symbols) - set(self.a.symbols)),
+            "removed": sorted(set(self.a.symbols) - set(self.b.symbols)),
+            "copy": copy.commands("GET", path, cli=f"nexus dataset diff {self._ref(self.a)} {self._ref(self.b)}"),
+            "twin": path,
+        }
+
+    def _ref(self, version: DatasetVersion) -> str:
+        return f"{self.dataset.ref}@{version.number}"
+
+
+FACTS = (
+    ("State", lambda v: v.status),
+    ("Made by", lambda v: v.operation),
+    ("Kind", lambda v: v.kind or figures.NOTHING),
+    ("Interval", lambda v: v.interval or figures.NOTHING),
+    ("Rows", lambda v: figures.number(v.row_count)),
+    ("First row", lambda v: figures.moment_ns(v.start_ns)),
+    ("Last row", lambda v: figures.moment_ns(v.end_ns)),
+    ("Symbols", lambda v: figures.number(len(v.symbols))),
+    ("Grade", lambda v: v.grade or figures.NOTHING),
+    ("Score", lambda v: figures.number(v.score)),
+    ("Size", lambda v: f"{v.size_bytes:,} bytes"),
+    ("SHA-256", lambda v: v.sha256 or figures.NOTHING),
+    ("Content digest", lambda v: v.content_digest or figures.NOTHING),
+)
+
+
+class Publish(DatasetPage):
+    """What of a version is at the provider; the part belongs to the publishing app and is asked for by address."""
+
+    tab = "publish"
+    live = False
+
+    def context(self, **kwargs: Any) -> dict[str, Any]:
+        """Return the address of the part."""
+        return {"part_url": f"/publishes/_version/{self.version.ref}/"}
+
+
+class Activity(DatasetPage):
+    """What happened to a dataset and its versions, from the audit trail."""
+
+    tab = "activity"
+    api = "{base}/audit"
+    cli = "nexus audit list --object {ref}"
+
+    def context(self, **kwargs: Any) -> dict[str, Any]:
+        """Return a page of audit entries, newest first, with the people named."""
+        subjects = {self.dataset.ref: "dataset"}
+        if self.pinned:
+            subjects = {self.version.ref: f"v{self.version.number}"}
+        else:
+            rows = DatasetVersion.of(self.actor.tenant_id).filter(dataset=self.dataset)
+            numbers = rows.order_by("-number").values_list("id", "number")
+            subjects |= {ids.encode(DatasetVersion.prefix, one): f"v{number}" for one, number in numbers}
+        entries = Entry.of(self.actor.tenant_id).filter(subject__in=list(subjects))
+        pager = tables.page(self.request, entries, ("-seq",))
+        people = User.objects.in_bulk({entry.user_id for entry in pager.items if entry.user_id})
+        listed = [(entry, subjects[entry.subject], people.get(entry.user_id)) for entry in pager.items]
+        return {"pager": pager, "entries": listed}
