@@ -27,7 +27,7 @@ Row = TypeVar("Row", bound=TenantOwned)
 
 
 class NoWorkspace(Forbidden):
-    """Your account belongs to no workspace yet. An operator adds you with manage.py bootstrap --tenant NAME --user ME."""
+    """Your account belongs to no workspace yet. An operator adds you: manage.py bootstrap --tenant T --user EMAIL."""
 
     code = "NO_WORKSPACE"
 
