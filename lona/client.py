@@ -223,10 +223,17 @@ def provider_label() -> str:
 
 @functools.lru_cache(maxsize=4)
 def _said_by(base: str) -> str:
-    """Ask /healthz once per process: the sandbox names itself there. LonaUnavailable is not remembered."""
-    client = Client(base, "", "")
-    with client._sent("GET", f"{base}/healthz", False, {}, 5.0) as response:
-        body = _read(response, False, 5.0)
+    """Ask once per process; LonaUnavailable is not remembered."""
+    return who_answers(5.0, base)
+
+
+def who_answers(timeout_s: float, base: str = "") -> str:
+    """Ask the gateway's /healthz who it is, now: the sandbox names itself there. LonaUnavailable when none answers."""
+    base = base or connect("").base
+    with Client(base, "", "")._sent("GET", f"{base}/healthz", False, {}, timeout_s) as response:
+        body = _read(response, False, timeout_s)
+        if response.status_code >= 500:
+            raise errors.LonaUnavailable(f"the provider answered {response.status_code}")
     try:
         return str(json.loads(body)["provider"])[:40]
     except (ValueError, KeyError, TypeError):

@@ -27,7 +27,10 @@ def publications(tenant_id: UUID, text: str, limit: int) -> list[dict[str, Any]]
     """Find publications by id, symbol, the provider's name or id of it."""
     named = Q(symbol_name__icontains=text) | Q(instrument__iexact=text) | Q(lona_symbol_id=text)
     rows = Publication.of(tenant_id).filter(_by_id(Publication, text) or named).order_by("-created_at")[:limit]
-    return [_hit("publication", row.ref, row.symbol_name or row.instrument, row.state, f"/publishes/?open={row.ref}") for row in rows]
+    return [
+        _hit("publication", row.ref, row.symbol_name or row.instrument, row.state, f"/publishes/{row.ref}/")
+        for row in rows
+    ]
 
 
 @finder("strategies")
@@ -83,7 +86,7 @@ def named_publications(tenant_id: UUID, refs: list[str]) -> dict[str, Subject]:
     """Say how publications are called: by the symbol's name at the provider."""
     rows = Publication.of(tenant_id).filter(id__in=_decoded(Publication, refs))
     return {
-        row.ref: Subject(row.ref, "publication", row.symbol_name or row.instrument, f"/publishes/?open={row.ref}")
+        row.ref: Subject(row.ref, "publication", row.symbol_name or row.instrument, f"/publishes/{row.ref}/")
         for row in rows
     }
 

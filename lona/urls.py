@@ -15,6 +15,7 @@ urlpatterns = [
     path("v1/strategies", backtests.StrategyList.as_view()),
     path("v1/strategies/<str:ref>", backtests.StrategyDetail.as_view()),
     path("v1/strategies/<str:ref>/backtests", backtests.StrategyBacktests.as_view()),
+    path("v1/backtests:preflight", backtests.Preflight.as_view()),
     path("v1/backtests", backtests.BacktestList.as_view()),
     path("v1/backtests/<str:ref>", backtests.BacktestDetail.as_view()),
     path("v1/backtests/<str:ref>/lineage", backtests.BacktestLineage.as_view()),

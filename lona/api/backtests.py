@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from lona.api import shapes as show
-from lona.backtests import lineage, requests, strategies
+from lona.backtests import lineage, preflight, requests, strategies
 from lona.models import Backtest, BacktestStatus, MissingData, Strategy
 from tradenexus.errors import BadRequest
 from tradenexus.jobs import api as jobs
@@ -116,6 +116,44 @@ class BacktestRequest(serializers.Serializer):
 
 def _storable(text: str) -> bool:
     return "\x00" not in text and not any(0xD800 <= ord(letter) <= 0xDFFF for letter in text)
+
+
+class PreflightRequest(BacktestRequest):
+    """A backtest that is not asked for yet."""
+
+    strategyId = serializers.CharField(max_length=80, required=False)
+
+
+PREFLIGHT = inline_serializer(
+    "Preflight",
+    {
+        "ok": serializers.BooleanField(help_text="false: a backtest asked for so would be refused"),
+        "problems": show.FailureSerializer(many=True),
+        "warnings": serializers.ListField(child=serializers.CharField()),
+        "inputs": serializers.ListField(child=serializers.DictField(), help_text="one an instrument or linked symbol"),
+        "rows": serializers.IntegerField(allow_null=True),
+        "missingDays": serializers.IntegerField(allow_null=True),
+        "coveragePct": serializers.FloatField(allow_null=True),
+        "toPublish": serializers.IntegerField(help_text="slices that would be published just in time"),
+    },
+)
+
+
+class Preflight(TenantView):
+    """What a backtest would meet."""
+
+    scopes = {"POST": "publish"}
+
+    @extend_schema(
+        operation_id="backtests_preflight",
+        request=PreflightRequest,
+        responses={200: shapes.answer_of("PreflightAnswer", preflight=PREFLIGHT)},
+    )
+    def post(self, request: Request) -> Response:
+        """Look whether a run would go: cover of the days, quality, what must be published first. Changes nothing."""
+        asked = self.parsed(PreflightRequest)
+        strategy = self.find(Strategy, asked["strategyId"]) if asked.get("strategyId") else None
+        return respond(request, {"preflight": preflight.look(self.actor, asked, strategy)})
 
 
 STARTED = shapes.answer_of("BacktestStarted", backtest=show.BacktestSerializer(), job=jobs.JobSerializer())

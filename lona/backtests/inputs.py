@@ -43,13 +43,13 @@ def _measured(run: Run, part: BacktestInput, start_ns: int, end_ns: int) -> dict
         paths = [str(stack.enter_context(blobs.local(file.key))) for file in files.order_by("t0_ns", "number")]
         return children.run(
             "lona.adapter.coverage:measure",
-            {"inputs": paths, "start_ns": start_ns, "end_ns": end_ns, "calendar": _calendar(part.version)},
+            {"inputs": paths, "start_ns": start_ns, "end_ns": end_ns, "calendar": calendar_of(part.version)},
             limits=children.Limits(memory_bytes=settings.NEXUS_CHILD_MEMORY_BYTES),
             cancelled=run.cancelled,
         )
 
 
-def _calendar(version: DatasetVersion | None) -> str | None:
+def calendar_of(version: DatasetVersion | None) -> str | None:
     """Find the calendar that the version, or one it was made from, was validated or built with."""
     while version is not None:
         named = version.params.get("calendar") or version.params.get("session")
@@ -63,15 +63,15 @@ def publish(run: Run, row: Backtest) -> list[str]:
     """Publish what is not there yet, only the slices needed, and return the provider's symbol ids in order."""
     symbols = list(row.data_ids)
     for part in _inputs(row):
-        publication = _covering(part) or _just_in_time(run, part)
+        publication = covering(part) or _just_in_time(run, part)
         BacktestInput.objects.filter(id=part.id).update(publication=publication)
         if publication.lona_symbol_id not in symbols:
             symbols.append(publication.lona_symbol_id)
     return symbols
 
 
-def _covering(part: BacktestInput) -> Publication | None:
-    """A published slice that holds all bars of the range will do: the provider cuts by date."""
+def covering(part: BacktestInput) -> Publication | None:
+    """Find a published slice that holds all bars of the part; a longer one will do, the provider cuts by date."""
     return (
         Publication.of(part.version.tenant_id)
         .filter(

@@ -29,7 +29,7 @@ def create(actor: Actor, strategy: Strategy, asked: dict[str, Any]) -> tuple[Bac
     """
     if strategy.state != StrategyState.READY:
         raise errors.StrategyNotReady(f"the strategy is {strategy.state}", {"strategyId": strategy.ref})
-    _refuse_policy(asked["missingData"])
+    refuse_policy(asked["missingData"])
     parts, links = pinned(actor, asked)
     row = Backtest.everyone.create(
         tenant_id=actor.tenant_id,
@@ -122,7 +122,8 @@ def _inputs(row: Backtest, parts: Sequence[Part]) -> None:
     )
 
 
-def _refuse_policy(policy: str) -> None:
+def refuse_policy(policy: str) -> None:
+    """Refuse what this installation cannot do; MissingDataPolicyUnavailable."""
     if policy in (MissingData.AUTO_BACKFILL, MissingData.SEAMLESS):
         raise errors.MissingDataPolicyUnavailable(
             f"{policy} fetches what is missing from vendors, and no vendor is configured here",

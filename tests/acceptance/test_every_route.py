@@ -72,6 +72,10 @@ ROWS: dict[str, tuple[str | None, dict]] = {
         {"startDate": "2023-11-14", "endDate": "2023-11-15", "datasetIds": ["ds_x"]},
     ),
     "v1/backtests": (None, {}),
+    "v1/backtests:preflight": (
+        None,
+        {"startDate": "2023-11-14", "endDate": "2023-11-15", "datasetIds": ["ds_x"]},
+    ),
     "v1/backtests/<ref>": ("bt", {}),
     "v1/backtests/<ref>/lineage": ("bt", {}),
 }
