@@ -38,6 +38,19 @@ class Installation:
         self.url = ""
 
     def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def restart(self) -> None:
+        """Stop the stack and start it again on the same home."""
+        self._stop()
+        self._start()
+
+    def _start(self) -> None:
         began = time.monotonic()
         command = [sys.executable, "-m", "tradenexus.stack", "up", "--port", "0", "--home", str(self.folder)]
         self.log = (self.folder / "up.log").open("wb")
@@ -51,14 +64,12 @@ class Installation:
         self.up_s = time.monotonic() - began
         self.url, self.key = state["url"], self.home.api_key_file.read_text().strip()
         self.http = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=60)
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def _stop(self) -> None:
         self.http.close()
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
         self.log.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def pid(self) -> int:

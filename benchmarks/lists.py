@@ -18,6 +18,7 @@ def measure(sizes: Sizes) -> list[Figure]:
     """Fill a database, then ask each list again and again in shuffled order; return p95 with p50 beside it."""
     with Installation() as stack:
         known = json.loads(stack.run("benchmarks.filling", str(sizes.rows)).splitlines()[-1])
+        stack.restart()  # so that its connections know how many rows there are now
         asked = _asked(stack, known, sizes)
         took: dict[str, list[float]] = {label: [] for label in asked}
         order = random.Random(1)
