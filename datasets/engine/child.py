@@ -10,11 +10,15 @@ import errno
 import importlib
 import json
 import os
+import re
 import sys
 from typing import Any
 
 from datasets.engine import confine
 from tradenexus.errors import ProblemError
+
+# A zero byte in a name or a value of the file: PostgreSQL stores none, neither in text nor in JSON.
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def main() -> int:
@@ -62,7 +66,8 @@ def _error(code: str, message: str, details: dict[str, Any], status: int) -> dic
 
 
 def _send(answers: int, message: dict[str, Any]) -> None:
-    data = memoryview(json.dumps(message, separators=(",", ":"), default=str).encode() + b"\n")
+    text = _NUL.sub(r"\1\\ufffd", json.dumps(message, separators=(",", ":"), default=str))
+    data = memoryview(text.encode() + b"\n")
     while data:
         data = data[os.write(answers, data) :]
 

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from datasets.formats import cells, targets
 from datasets.formats.batches import VALUE_CHARS, MappedBatch, Reject
-from datasets.formats.instants import Clock
+from datasets.formats.errors import TimestampUnitsMixed
+from datasets.formats.instants import Clock, Times
 from datasets.market import schemas
 from datasets.market.kinds import REQUIRED, SYMBOL, TRADES
 
@@ -68,7 +69,7 @@ class Mapper:
         for name in self._schema.names:
             source = self._source(name, raw)
             if name == targets.TIME:
-                times = self._clock.convert(_moments(raw.columns), raw.row)
+                times = self._times(raw)
                 found[name] = pa.array(times.ns).cast(schemas.TIMESTAMP)
                 if times.reasons:
                     faults[name] = (_marks(times.reasons, rows), times.reasons)
@@ -81,6 +82,17 @@ class Mapper:
             else:
                 found[name] = self._cells(name, source, raw.columns[source], faults)
         return found
+
+    def _times(self, raw: RawBatch) -> Times:
+        try:
+            return self._clock.convert(_moments(raw.columns), raw.row)
+        except TimestampUnitsMixed as mixed:
+            for each in mixed.details["rows"]:
+                each["line"] = None if raw.line is None else int(raw.line[np.searchsorted(raw.row, each["row"])])
+            first = mixed.details["rows"][0]
+            raise TimestampUnitsMixed(
+                mixed.message, {**mixed.details, "row": first["row"], "line": first["line"]}
+            ) from mixed
 
     def _source(self, name: str, raw: RawBatch) -> str | None:
         if name == "side" and "side" not in raw.columns and targets.MAKER in raw.columns:

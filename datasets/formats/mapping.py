@@ -35,11 +35,14 @@ class PlanInvalid(BadRequest):
     code = "PLAN_INVALID"
 
 
-def plan_from(sniff: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def plan_from(
+    sniff: Mapping[str, Any], overrides: Mapping[str, Any] | None = None, refuse_mixed: bool = True
+) -> dict[str, Any]:
     """Return the plan for `readers.open_batches`; what a person said wins over what was sniffed.
 
     `overrides`: columnMapping, kind, timezone, timestampUnit, symbol, venue, dateOrder, sideRule, delimiter, ...; or
     `answers` {question id: answer}. MappingIncomplete (TimezoneRequired, DateOrderAmbiguous) lists the open questions.
+    Without `refuse_mixed` it is left to the reader to refuse mixed epoch units, with the rows that have them.
     """
     said = declared(sniff, overrides)
     open_questions = questions(sniff, said)
@@ -50,7 +53,7 @@ def plan_from(sniff: Mapping[str, Any], overrides: Mapping[str, Any] | None = No
         raise MappingIncomplete("The columns of the file are not known yet.", {"questions": []})
     mapping = _mapping(sniff, said, kind)
     time = _time_of(sniff, mapping[targets.TIME])
-    if time.get("mixed") and not said.get("timestampUnit"):
+    if refuse_mixed and time.get("mixed") and not said.get("timestampUnit"):
         raise TimestampUnitsMixed(f"The times are in {', '.join(time['mixed'])}.", {"units": time["mixed"]})
     plan = {name: sniff.get(name) for name in _SNIFFED}
     plan |= {
@@ -215,7 +218,8 @@ def _integer_ids(sniff: Mapping[str, Any], mapping: Mapping[str, str | int]) -> 
     if column.get("type") not in ("integer", "text", "number"):
         return None
     # More than 18 digits may not fit 64 bits: such ids stay text.
-    return column["type"] == "integer" and all(len(each or "") <= 18 for each in column.get("samples", []))
+    plain = column["type"] == "integer" and not column.get("stray")
+    return plain and all(len(each or "") <= 18 for each in column.get("samples", []))
 
 
 def _optional_last(question: Mapping[str, Any]) -> bool:

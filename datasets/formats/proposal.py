@@ -6,7 +6,7 @@ nothing is guessed that would change prices, sides or times.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,8 +37,9 @@ class Proposal:
 
 
 def reference(column: Column) -> str | int:
-    """Return how a plan names the column: by name when it has one of its own, else by number."""
-    return column.index if column.extra.get("unnamed") or column.extra.get("twin") else column.name
+    """Return how a plan names the column: by name when it has one of its own that can be stored, else by number."""
+    unusable = column.extra.get("unnamed") or column.extra.get("twin") or "\0" in column.name
+    return column.index if unusable else column.name
 
 
 def propose(columns: list[Column], named: bool, kind: str | None = None) -> Proposal:
@@ -126,10 +127,17 @@ def _fits(target: str, column: Column) -> bool:
     if target in (SYMBOL, "trade_id"):
         return column.type != "boolean"
     if target == MAKER:
-        return column.type == "boolean" or set(column.filled) <= {"0", "1"}
+        return column.type == "boolean" or _mostly(column, {"0", "1"})
     if target == "side":
-        return {value.lower() for value in column.filled} <= vocabulary.SIDE_WORDS
-    return column.type == "integer" if target in ("sequence", "trades") else column.type in _NUMERIC
+        return _mostly(column, vocabulary.SIDE_WORDS)
+    if target in ("sequence", "trades"):
+        return column.type == "integer"
+    return column.type in _NUMERIC or column.is_mostly_numbers
+
+
+def _mostly(column: Column, words: Container[str]) -> bool:
+    """Tell whether nearly all values are among the words: a stray one is rejected by line, not the column."""
+    return sum(value.lower() in words for value in column.filled) >= 0.9 * len(column.filled)
 
 
 def _kind(found: dict[str, Any], time: tuple[Column, float, str] | None) -> tuple[str | None, float]:

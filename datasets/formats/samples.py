@@ -22,6 +22,8 @@ from tradenexus.errors import ProblemError
 _INTEGER = re.compile(r"[+-]?\d{1,19}")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.I)
 _COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
+_ANY_NUMBER = re.compile(f"{_NUMBER.pattern}|{_COMMA_NUMBER.pattern}", re.I)
+_NEARLY_ALL = 0.9
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?")
 _MIDNIGHT = re.compile(r"[T ]00(:?00(:?00(\.0+)?)?)?$")
 _BOOLEAN = re.compile(r"true|false", re.I)
@@ -59,16 +61,31 @@ class Column:
             return "date" if pa.types.is_date(self.stated) else "time"
         if not self.filled:
             return _stated(self.stated)
-        if all(_INTEGER.fullmatch(value) for value in self.filled):
+        # A wrong value, or a header that comes again, is for the reader to reject by line: it does not make a text.
+        if self.share(_INTEGER) >= _NEARLY_ALL:
             return "integer"
-        if all(_NUMBER.fullmatch(value) or _COMMA_NUMBER.fullmatch(value) for value in self.filled):
+        if self.share(_ANY_NUMBER) >= _NEARLY_ALL:
             return "number"
-        if all(_BOOLEAN.fullmatch(value) for value in self.filled):
+        if self.share(_BOOLEAN) >= _NEARLY_ALL:
             return "boolean"
         form = self.form
         if form is None:
             return "text"
         return "date" if form == "date" else "time"
+
+    def share(self, form: re.Pattern[str]) -> float:
+        """Return which part of the values that hold something has this form."""
+        return sum(form.fullmatch(value) is not None for value in self.filled) / max(1, len(self.filled))
+
+    @property
+    def is_mostly_numbers(self) -> bool:
+        """Whether at least half of the values are numbers: enough for a column whose name says that they are."""
+        return self.share(_ANY_NUMBER) >= 0.5
+
+    @property
+    def all_integers(self) -> bool:
+        """Whether each value is an integer, without exception."""
+        return bool(self.filled) and self.share(_INTEGER) == 1
 
     @cached_property
     def form(self) -> str | None:
@@ -77,7 +94,7 @@ class Column:
             return None
         found = [next((name for name, form in _FORMS if form.search(value)), None) for value in self.filled]
         common = max(set(found), key=found.count)
-        return common if found.count(common) >= 0.9 * len(found) else None
+        return common if found.count(common) >= _NEARLY_ALL * len(found) else None
 
     @property
     def is_clock(self) -> bool:
@@ -115,6 +132,7 @@ class Column:
             "type": self.type,
             "samples": [value if value is None else value[:80] for value in self.values[:5]],
             "nulls": len(self.values) - len(self.filled),
+            **({"stray": True} if self.type == "integer" and not self.all_integers else {}),
             **self.extra,
         }
         return {**shown, "time": self.time} if self.time else shown

@@ -20,7 +20,7 @@ def validate(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> 
     """
     emit({"phase": "sniff", "done": 0, "total": None})
     guess = sniff.sniff_file(params["raw"], params["filename"])
-    plan = mapping.plan_from(guess, params["overrides"])
+    plan = mapping.plan_from(guess, params["overrides"], refuse_mixed=False)
     wanted = {name: params.get(name) for name in ("raw", "profile", "thresholds", "calendar", "interval", "out_dir")}
     result = scan.scan({**wanted, "plan": plan, "symbol": plan.get("symbol"), "venue": plan.get("venue")}, emit)
     return {**result, "plan": plan, "sniff": guess}

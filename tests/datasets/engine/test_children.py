@@ -191,3 +191,9 @@ def test_capabilities_say_what_is_on_and_why_not():
     held = children.capabilities()
     assert held["limits"] is True
     assert all(held[name] or name in held["notes"] for name in ("network_off", "pid_namespace", "own_uid"))
+
+
+def test_a_zero_byte_in_an_answer_arrives_as_what_can_be_stored():
+    said = []
+    answer = run("echo", {"a\0b": "\0\0", "c": "\\u0000", "d": "\\\0"}, on_message=said.append)
+    assert answer == {"params": {"a\ufffdb": "\ufffd\ufffd", "c": "\\u0000", "d": "\\\ufffd"}}
