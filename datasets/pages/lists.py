@@ -53,7 +53,6 @@ class DatasetList(Page):
             "asked": asked,
             "narrowed": bool(set(query) - {"sort"}),
             "kinds": listing.KINDS,
-            "live_ids": " ".join(f"{row.ref}" for row in pager.items),
             "notice": self._notice(),
             "primary": {"label": "Upload", "url": "/uploads/new/"},
             "copy": copy.commands("GET", "/v1/datasets", cli=_cli(query), query=query),
