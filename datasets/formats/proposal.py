@@ -180,7 +180,7 @@ def _sides(proposal: Proposal, found: dict[str, tuple[Column, float, str]]) -> N
     if "side" not in found:
         return
     column, confidence, reason = found["side"]
-    if {value.lower() for value in column.filled} <= vocabulary.TAKER_WORDS:
+    if {value.lower() for value in column.filled} & vocabulary.SIDE_WORDS <= vocabulary.TAKER_WORDS:
         proposal.put("side", column, confidence, reason)
         return
     proposal.questions.append(
