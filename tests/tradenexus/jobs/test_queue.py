@@ -1,3 +1,4 @@
+import functools
 import threading
 
 import pytest
@@ -175,9 +176,11 @@ def test_retry_beside_a_living_job_of_the_same_key_is_refused(submit, owner):
     assert fresh(first).state == "failed"
 
 
-def test_lost_messages_cost_no_job(submit):
+def test_lost_messages_cost_no_job(submit, settings, monkeypatch):
     from django_q.models import OrmQ
 
+    settings.REDIS_URL = ""  # by way of the database, whatever else there is
+    monkeypatch.setattr(queue, "_bell", functools.cache(queue.Doorbell))
     job = submit("test.plain")
     assert OrmQ.objects.count() == 1
     OrmQ.objects.all().delete()

@@ -39,8 +39,9 @@ def test_two_workers_share_the_work_and_no_job_runs_twice(workers, submit, tmp_p
     jobs = [submit(kind, params={"file": str(out)}) for kind in ["test.plain", "test.echo"] * 30]
     until(ended(*jobs))
     assert words(out) == {"done": 60}
-    assert Attempt.objects.count() == 60
-    assert set(Job.everyone.values_list("state", "attempts", "token")) == {("succeeded", 1, 1)}
+    asked = Job.everyone.filter(kind__startswith="test.")  # beside the platform's own upkeep
+    assert Attempt.objects.filter(job__in=asked).count() == 60
+    assert set(asked.values_list("state", "attempts", "token")) == {("succeeded", 1, 1)}
 
 
 @pytest.mark.parametrize("how", ["exit", "kill", "segfault", "sysexit"])
@@ -206,7 +207,7 @@ def test_two_workers_fire_a_schedule_once(workers):
     workers(TEST_SCHEDULE="1"), workers(TEST_SCHEDULE="1")
     until(lambda: Job.everyone.filter(kind="test.tick", state="succeeded").exists() and Worker.objects.count() == 2)
     time.sleep(1)
-    assert Job.everyone.count() == 1
+    assert Job.everyone.filter(kind="test.tick").count() == 1
 
 
 def test_the_resting_worker_holds_no_heavy_library(tmp_path):
