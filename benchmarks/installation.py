@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import httpx
 
+from tradenexus.stack import kernel
 from tradenexus.stack.home import Home
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +55,8 @@ class Installation:
         began = time.monotonic()
         command = [sys.executable, "-m", "tradenexus.stack", "up", "--port", "0", "--home", str(self.folder)]
         self.log = (self.folder / "up.log").open("wb")
-        self.process = subprocess.Popen(command, env=environment(), cwd=ROOT, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(command, env=environment(), cwd=ROOT, stdout=self.log, stderr=self.log,
+                                        preexec_fn=kernel.die_with_parent)  # fmt: skip
         state: dict[str, Any] = {}
         while not (state.get("ready") and self.home.api_key_file.exists()):
             if self.process.poll() is not None or time.monotonic() > began + 150:
