@@ -3,9 +3,7 @@
 from django.urls import path
 
 from datasets.api import actions, contents, datasets, uploads
-from datasets.pages import upload_sample
-from datasets.pages import uploads as pages
-from datasets.pages import routes
+from datasets.pages import routes, upload_routes
 
 urlpatterns = [
     path("v1/datasets", datasets.DatasetList.as_view()),
@@ -33,11 +31,5 @@ urlpatterns = [
     path("v1/datasets/<str:ref>/audit", contents.Activity.as_view()),
     path("v1/datasets/<str:ref>/download", contents.Download.as_view()),
     *routes.urlpatterns,
-    path("uploads/", pages.Uploads.as_view()),
-    path("uploads/new/", pages.NewUpload.as_view()),
-    path("uploads/sample/", upload_sample.Sample.as_view()),
-    path("uploads/_home/", upload_sample.HomePart.as_view()),
-    path("uploads/<str:ref>/", pages.OneUpload.as_view()),
-    path("uploads/<str:ref>/sniff/", pages.Resniff.as_view()),
-    path("uploads/<str:ref>/rejects.csv", pages.RejectsCsv.as_view()),
+    *upload_routes.urlpatterns,
 ]

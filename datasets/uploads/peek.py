@@ -11,9 +11,10 @@ from datasets.engine import children
 from tradenexus.errors import BadRequest
 
 MAX_BYTES = 1 << 20
+TAIL_BYTES = 1 << 16
 MAX_BASE64 = (MAX_BYTES + 2) // 3 * 4
 _LIMITS = children.Limits(memory_bytes=768 << 20, cpu_s=10, wall_s=20)
-_OVERRIDES = ("kind", "columnMapping", "symbol", "venue", "timezone", "timestampUnit", "dateOrder", "sideRule")
+OVERRIDES = ("kind", "columnMapping", "symbol", "venue", "timezone", "timestampUnit", "dateOrder", "sideRule")
 
 
 def sniff(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def sniff(said: Mapping[str, Any]) -> dict[str, Any]:
         "size": said["sizeBytes"],
         "head": _checked(said["headBase64"], "headBase64"),
         "tail": _checked(said.get("tailBase64") or "", "tailBase64"),
-        "overrides": {name: said[name] for name in _OVERRIDES if said.get(name)},
+        "overrides": {name: said[name] for name in OVERRIDES if said.get(name)},
     }
     return children.run("datasets.uploads.peek:look", params, limits=_LIMITS)
 
@@ -36,7 +37,8 @@ def look(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict
     from datasets.formats import mapping, preview, sniff
 
     head, tail = base64.b64decode(params["head"]), base64.b64decode(params["tail"])
-    guess = sniff.sniff(head, tail or None, params["filename"], params["size"])
+    declared = {name: value for name, value in params["overrides"].items() if name == "kind"}
+    guess = sniff.sniff(head, tail or None, params["filename"], params["size"], declared)
     try:
         plan = mapping.plan_from(guess, params["overrides"])
     except mapping.MappingIncomplete as error:
