@@ -24,7 +24,7 @@ from tradenexus.web.page import Page
 
 _WORKER_SILENT = timedelta(seconds=30)
 _LEAST_FREE_BYTES = 500_000_000
-PARTS = ("datasets", "jobs", "uploads", "backtests")
+PARTS = ("datasets", "uploads", "jobs", "backtests")
 
 
 class Home(Page):
@@ -34,7 +34,9 @@ class Home(Page):
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return the parts, in the order in which they are shown."""
-        return {"parts": PARTS, "twin": "/v1/overview", "copy": commands("GET", "/v1/overview", cli="nexus status")}
+        copy = commands("GET", "/v1/overview", cli="nexus status")
+        primary = {"label": "Upload data", "url": "/uploads/new/"} if self.actor.may("write") else None
+        return {"parts": PARTS, "twin": "/v1/overview", "copy": copy, "primary": primary}
 
 
 def healthz(request: HttpRequest) -> JsonResponse:

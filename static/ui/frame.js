@@ -23,6 +23,14 @@ function toast(text, bad = false) {
 setTimeout(() => document.querySelectorAll("#toasts [data-passing]").forEach((box) => box.remove()), seconds * 1000);
 document.addEventListener("nx:toast", (event) => toast(event.detail.text, event.detail.bad));
 
+/** A part of a page that could not be loaded says so by itself: the others are not touched. */
+function failedPart(part, xhr) {
+  const words = document.createElement("p");
+  words.className = "panel quiet";
+  words.textContent = `This part could not be loaded (${xhr.status}, request ${xhr.getResponseHeader("X-Request-Id") ?? "unknown"}).`;
+  part.replaceChildren(...(xhr.status === 404 ? [] : [words]));
+}
+
 // A failed request is never swapped in: its words become a toast.
 document.addEventListener("htmx:responseError", (event) => {
   const { xhr } = event.detail;
@@ -31,8 +39,9 @@ document.addEventListener("htmx:responseError", (event) => {
     location.assign(to || `/login/?next=${encodeURIComponent(location.pathname)}`);
     return;
   }
-  if (event.detail.elt.closest?.("[data-live], [data-quiet]") && xhr.status >= 500) {
-    return; // what is shown stays, the badge tells
+  if (event.detail.elt.closest?.("[data-live], [data-quiet]")) {
+    if (event.detail.elt.querySelector(".skeleton")) failedPart(event.detail.elt, xhr);
+    return; // nobody asked for it just now: what is shown stays, the badge tells
   }
   const page = new DOMParser().parseFromString(xhr.responseText || "", "text/html");
   const words = page.querySelector("[data-message]")?.textContent || `The server answered ${xhr.status}.`;

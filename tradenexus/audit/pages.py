@@ -11,7 +11,7 @@ from tradenexus.audit import chain
 from tradenexus.audit.models import Entry, Head
 from tradenexus.errors import BadRequest
 from tradenexus.tenancy.models import Membership
-from tradenexus.web import tables
+from tradenexus.web import naming, tables
 from tradenexus.web.copy import commands
 from tradenexus.web.page import Page
 
@@ -32,7 +32,9 @@ class Trail(Page):
         members = Membership.of(self.actor.tenant_id).select_related("user").order_by("user__email")
         people = {m.user_id: m.user.email for m in members}
         pager = tables.page(self.request, rows, ("-seq",))
+        names = naming.of(self.actor.tenant_id, [entry.subject for entry in pager.items])
         for entry in pager.items:
+            entry.named = names.get(entry.subject)
             entry.who = people.get(entry.user_id) or ("the platform" if entry.user_id is None else "a former member")
         return {
             "pager": pager,

@@ -11,5 +11,9 @@ class JobsConfig(AppConfig):
     label = "jobs"
 
     def ready(self) -> None:
-        """Import `<app>.tasks` of every installed app, so that the registry knows all kinds."""
+        """Import `<app>.tasks` of every installed app, so that the registry knows all kinds; let pages name things."""
+        from tradenexus.jobs import subjects
+        from tradenexus.web import naming
+
         autodiscover_modules("tasks")
+        naming.register(subjects.described)
