@@ -13,6 +13,10 @@ from urllib.parse import urlsplit
 
 from tradenexus.errors import Unprocessable
 
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # how an IPv6-only network reaches an IPv4 address
+_GIVEN_OUT = ipaddress.ip_network("2000::/3")  # all that is global unicast today (IANA)
+_DOCUMENTATION = ipaddress.ip_network("3fff::/20")
+
 
 class AddressRefused(Unprocessable):
     """The URL points to an address that the platform may not call (private, loopback, link-local, or not http).
@@ -50,12 +54,19 @@ def resolve(url: str, *, allow_private: bool = False) -> Target:
 
 
 def is_public(address: str) -> bool:
-    """Tell whether an IP address is globally routable unicast; IPv4 inside IPv6 (mapped, 6to4, Teredo) is unwrapped."""
+    """Tell whether an IP address is globally routable unicast.
+
+    IPv4 inside IPv6 (mapped, NAT64, 6to4, Teredo) is unwrapped; other IPv6 must lie where addresses are given out.
+    """
     ip = ipaddress.ip_address(address.split("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if inner is None and ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
         if inner is not None:
             return is_public(str(inner))
+        if ip not in _GIVEN_OUT or ip in _DOCUMENTATION:
+            return False
     return ip.is_global and not ip.is_multicast
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -25,7 +26,7 @@ def text(name: str, default: str = "") -> str:
 def integer(name: str, default: int, least: int = 0) -> int:
     """Return a whole number not below `least`."""
     raw = text(name, str(default)).replace("_", "")
-    if not raw.isascii() or not raw.lstrip("-").isdigit() or int(raw) < least:
+    if not re.fullmatch(r"-?[0-9]{1,30}", raw) or int(raw) < least:
         raise SettingInvalid(f"{name} must be a whole number of at least {least}, not {raw!r}")
     return int(raw)
 
