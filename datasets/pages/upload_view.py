@@ -135,9 +135,8 @@ def _reasons(body: dict[str, Any]) -> list[tuple[str, int]]:
     """Return (reason, count) of the rows left out, the commonest first."""
     counts: dict[str, int] = {}
     for check in body.get("checks", []):
-        measured = check.get("measured")
-        if check.get("id") in ("schema.readable", "values.nulls", "values.finite") and isinstance(measured, dict):
-            for reason, count in measured.items():
+        if check.get("id") in ("schema.readable", "values.nulls", "values.finite"):
+            for reason, count in (check.get("figures") or {}).items():
                 if reason.isupper() and isinstance(count, int):
                     counts[reason] = counts.get(reason, 0) + count
     return sorted(counts.items(), key=lambda pair: -pair[1])
