@@ -1,0 +1,82 @@
+"""Write transactions: one at a time on SQLite, savepoints inside, nothing kept of what failed."""
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from tradenexus import db
+from tradenexus.tenancy.models import Tenant
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def names():
+    return set(Tenant.objects.values_list("name", flat=True))
+
+
+def fail(name):
+    with db.atomic():
+        Tenant.objects.create(name=name)
+        raise ZeroDivisionError
+
+
+def test_the_clock_is_aware_and_of_the_database():
+    assert db.now().tzinfo is UTC
+    assert abs(db.now() - datetime.now(UTC)) < timedelta(seconds=10)
+
+
+def test_what_fails_leaves_nothing_and_the_next_one_can_write():
+    with pytest.raises(ZeroDivisionError):
+        fail("lost")
+    with db.atomic():
+        Tenant.objects.create(name="kept")
+    assert names() == {"kept"}
+
+
+def test_inside_another_it_is_a_savepoint():
+    with db.atomic():
+        Tenant.objects.create(name="outer")
+        with pytest.raises(ZeroDivisionError):
+            fail("inner")
+        with db.atomic():
+            Tenant.objects.create(name="second")
+    assert names() == {"outer", "second"}
+
+
+def test_it_can_be_taken_again_after_a_plain_transaction_was_open():
+    with transaction.atomic(), db.atomic():
+        Tenant.objects.create(name="x")
+    with db.atomic():
+        assert names() == {"x"}
+
+
+def test_on_sqlite_writers_wait_for_each_other_and_none_is_refused():
+    if not db.is_sqlite():
+        pytest.skip("PostgreSQL has no turnstile")
+    inside, most, wrong = [], [], []
+
+    def write(number):
+        try:
+            for turn in range(5):
+                with db.atomic():
+                    inside.append(number)
+                    most.append(len(inside))
+                    Tenant.objects.create(name=f"{number}-{turn}")
+                    time.sleep(0.002)
+                    inside.remove(number)
+        except DatabaseError as fault:
+            wrong.append(fault)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert max(most) == 1
+    assert len(names()) == 30
