@@ -17,7 +17,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 
 from tradenexus.actor import Actor
-from tradenexus.errors import Forbidden, ProblemError
+from tradenexus.errors import Forbidden, MethodNotAllowed, ProblemError
 from tradenexus.rest import auth, views
 from tradenexus.rest.errors import headers_of, problem_of
 from tradenexus.tenancy.models import TenantOwned
@@ -47,7 +47,9 @@ class Page(View):
         return {}
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Answer the full page, or its fragment to htmx."""
+        """Answer the full page, or its fragment to htmx; an address that only acts has neither."""
+        if not self.template and not self.fragment:
+            raise MethodNotAllowed("this address takes a form only", {"allow": ["POST"]})
         return self.render(self.context(**kwargs))
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -68,10 +68,6 @@ class Revoke(Page):
         messages.success(request, f"Revoked {key.name}. Its next request is refused.")
         return self.done("/settings/keys/")
 
-    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Lead to the list, where the button is."""
-        return self.done("/settings/keys/")
-
 
 def _wrong(name: str, scopes: list[str], days: str) -> dict[str, str]:
     errors = {}

@@ -111,7 +111,3 @@ class Workspace(Page):
             raise NotFound("no such workspace of yours")
         request.session["tenant_id"] = str(wanted)
         return self.done("/")
-
-    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Lead to the profile, where the choice is."""
-        return self.done("/settings/profile/")
