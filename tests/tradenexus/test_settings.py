@@ -15,15 +15,17 @@ GOOD = {
     "NEXUS_SECRET_KEY": secrets.token_urlsafe(50),
     "NEXUS_ALLOWED_HOSTS": "nexus.example",
 }
-SHOWN = [
-    "DEBUG",
-    "SESSION_COOKIE_SECURE",
-    "CSRF_COOKIE_SECURE",
-    "SECURE_SSL_REDIRECT",
-    "SECURE_HSTS_SECONDS",
-    "X_FRAME_OPTIONS",
-]
-SHOW = f"import json; from tradenexus import settings as s; print(json.dumps({{n: getattr(s, n) for n in {list(CLOSED)}}}))"
+CLOSED = {
+    "DEBUG": False,
+    "SESSION_COOKIE_SECURE": True,
+    "CSRF_COOKIE_SECURE": True,
+    "SECURE_SSL_REDIRECT": True,
+    "SECURE_HSTS_SECONDS": 31_536_000,
+    "X_FRAME_OPTIONS": "DENY",
+}
+SHOW = (
+    f"import json; from tradenexus import settings as s; print(json.dumps({{n: getattr(s, n) for n in {[*CLOSED]}}}))"
+)
 
 
 def start(home, *command, **environment):
