@@ -19,7 +19,7 @@ from django.conf import settings
 
 from datasets.market import intervals
 from datasets.models import VersionFile
-from datasets.reads import BATCH_ROWS, decimal_text, opened, overlapping
+from datasets.reads import BATCH_ROWS, decimal_text, opened, overlapping, time_text
 
 FORMAT = 1  # part of the kept file's name: a change of meaning makes new ones
 KEEP_FROM_ROWS = 500_000
@@ -151,9 +151,12 @@ def shapes(file: VersionFile) -> list[dict[str, Any]]:
         return json.loads(kept.read_text())
     with opened(file) as reader:
         schema = reader.schema_arrow
+        told = {name: _told(reader, name) for name in schema.names if str(schema.field(name).type) != "double"}
     bounds = _bounds(file, [name for name in schema.names if str(schema.field(name).type) == "double"])
     histograms = _histograms(file, {name: bound for name, bound in bounds.items() if bound[0] < bound[1]})
-    listed = [_shape(name, str(schema.field(name).type), bounds.get(name), histograms) for name in schema.names]
+    listed = [
+        told.get(name) or _shape(name, str(schema.field(name).type), bounds[name], histograms) for name in schema.names
+    ]
     _keep(file, kept, lambda path: path.write_text(json.dumps(listed)))
     return listed
 
@@ -185,15 +188,34 @@ def _histograms(file: VersionFile, bounds: dict[str, list[float]]) -> dict[str, 
     return {name: count.tolist() for name, count in counts.items()}
 
 
-def _shape(name: str, kind: str, bound: list[float] | None, histograms: dict[str, list[int]]) -> dict[str, Any]:
-    known = bound is not None and bound[0] <= bound[1]
+def _shape(name: str, kind: str, bound: list[float], histograms: dict[str, list[int]]) -> dict[str, Any]:
+    known = bound[0] <= bound[1]
     return {
         "name": name,
         "type": kind,
-        "nulls": int(bound[2]) if bound is not None else None,
-        "min": decimal_text(float(bound[0])) if known and bound else None,
-        "max": decimal_text(float(bound[1])) if known and bound else None,
+        "nulls": int(bound[2]),
+        "min": decimal_text(float(bound[0])) if known else None,
+        "max": decimal_text(float(bound[1])) if known else None,
         "histogram": histograms.get(name),
+    }
+
+
+def _told(reader: Any, name: str) -> dict[str, Any]:
+    """Return the shape of a column that is no float from the file's own statistics; texts have no bounds."""
+    schema, groups = reader.schema_arrow, reader.metadata
+    at, kind = schema.get_field_index(name), str(schema.field(name).type)
+    parts = [groups.row_group(number).column(at).statistics for number in range(groups.num_row_groups)]
+    counted = all(part is not None and part.has_null_count for part in parts)
+    known = [part for part in parts if part is not None and part.has_min_max]
+    words: dict[str, Callable[[int], str]] = {"timestamp[ns, tz=UTC]": time_text, "int64": str, "int8": str}
+    shown = words.get(kind) if known else None
+    return {
+        "name": name,
+        "type": kind,
+        "nulls": sum(part.null_count for part in parts) if counted else None,
+        "min": shown(min(part.min_raw for part in known)) if shown else None,
+        "max": shown(max(part.max_raw for part in known)) if shown else None,
+        "histogram": None,
     }
 
 

@@ -69,7 +69,7 @@ class NxChart extends HTMLElement {
     this.volume = this.chart.addSeries(HistogramSeries, { priceScaleId: "volume", priceLineVisible: false,
       lastValueVisible: false, priceFormat: { type: "volume" } });
     this.chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.82, bottom: 0 }, visible: false });
-    this.candles = this.chart.addSeries(CandlestickSeries, { priceLineVisible: false });
+    this.candles = this.chart.addSeries(CandlestickSeries, { priceLineVisible: false, lastValueVisible: false });
     this.chart.priceScale("right").applyOptions({ scaleMargins: { top: 0.08, bottom: 0.22 } });
     this.marks = createSeriesMarkers(this.candles, []);
     this.room.querySelectorAll("canvas, table").forEach((part) => part.setAttribute("aria-hidden", "true"));
@@ -152,15 +152,16 @@ class NxChart extends HTMLElement {
 
   mark(bars) {
     const times = bars.map((bar) => bar.time);
-    const found = [];
+    const found = new Map(); // one mark a bar, the worst finding's
     this.findings.forEach((finding, index) => {
       const at = seconds(finding.time);
       if (at < this.from || at > this.to || !times.length) return;
-      const place = Math.max(0, times.findLastIndex((time) => time <= at));
-      found.push({ time: times[place], position: "aboveBar", shape: "circle", id: String(index),
+      const time = times[Math.max(0, times.findLastIndex((one) => one <= at))];
+      if (found.get(time)?.grade === "RED" || (found.has(time) && finding.grade !== "RED")) return;
+      found.set(time, { time, position: "aboveBar", shape: "circle", id: String(index), grade: finding.grade,
         color: token(finding.grade === "RED" ? "--bad" : "--warn") });
     });
-    this.marks.setMarkers(found.sort((a, b) => a.time - b.time));
+    this.marks.setMarkers([...found.values()].sort((a, b) => a.time - b.time));
   }
 
   seen(range) {

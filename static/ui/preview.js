@@ -1,6 +1,7 @@
 // The preview of rows: the row that the address names is brought into view; the page of rows can be copied as TSV.
 const current = document.querySelector(".ds-rows .is-current");
-current?.scrollIntoView({ block: "center" });
+const room = current?.closest(".ds-rows");
+if (room) room.scrollTop = current.offsetTop - room.clientHeight / 2;
 
 const button = document.querySelector("[data-copy-rows]");
 if (button && navigator.clipboard) {
