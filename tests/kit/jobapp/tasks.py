@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tradenexus.errors import Unprocessable
+from tradenexus.events import outbox
 from tradenexus.jobs import registry, schedules
 
 
@@ -34,6 +35,15 @@ def echo(run):
         effect.finish({"echo": run.params.get("text")})
     note(run, "done")
     return {"ignored": True}
+
+
+@registry.handler("test.effect")
+def effect_of(run):
+    """Leave one audit entry, in the transaction that ends the job."""
+    time.sleep(run.params.get("nap_s", 0.0))
+    with run.effect() as effect:
+        effect.finish({})
+        outbox.record(run.actor, "test.effect", run.job.ref)
 
 
 @registry.handler("test.plain")
