@@ -225,6 +225,9 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/login/"
 AXES_FAILURE_LIMIT = env.integer("NEXUS_LOGIN_FAILURES", 5, 1)
 AXES_COOLOFF_TIME = 1 / 60  # hours
+# The field of Django's sign-in form and of its signals. The default, the model's own name of it (email), finds nothing:
+# failures would be counted for nobody, and the right password would pass a lockout.
+AXES_USERNAME_FORM_FIELD = "username"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_CALLABLE = "tradenexus.accounts.pages.signin.locked"
 AXES_VERBOSE = False
