@@ -44,7 +44,9 @@ def strategies(tenant_id: UUID, text: str, limit: int) -> list[dict[str, Any]]:
 @finder("backtests")
 def backtests(tenant_id: UUID, text: str, limit: int) -> list[dict[str, Any]]:
     """Find backtests by id, the provider's report id or the strategy's name."""
-    wanted = _by_id(Backtest, text) or Q(report_id=text) | Q(strategy__name__icontains=text)
+    # Looked up first: SQLite would join every backtest with its strategy to compare the name.
+    named = list(Strategy.of(tenant_id).filter(name__icontains=text).values_list("id", flat=True))
+    wanted = _by_id(Backtest, text) or Q(report_id=text) | Q(strategy__in=named)
     rows = Backtest.of(tenant_id).filter(wanted).select_related("strategy").defer("equity", "drawdown", "trades")
     return [
         _hit("backtest", row.ref, str(row.strategy), f"{row.status}, {row.start_date} to {row.end_date}", None)
