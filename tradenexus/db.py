@@ -45,19 +45,6 @@ def atomic() -> Iterator[None]:
         yield
 
 
-def analyze() -> None:
-    """Let SQLite's planner know how the rows are spread; PostgreSQL does so by itself.
-
-    Without, it takes a tenant for a handful of rows, and reads all of them where fifty are named by id. Connections
-    that are open already go on with what they know until they are made anew (NEXUS_CONN_MAX_AGE).
-    """
-    if not is_sqlite():
-        return
-    with atomic(), connection.cursor() as cursor:
-        cursor.execute("PRAGMA analysis_limit=400")  # samples: milliseconds, whatever the size
-        cursor.execute("ANALYZE")
-
-
 def _turnstile_path() -> Path | None:
     name = str(settings.DATABASES["default"]["NAME"])
     return None if ":memory:" in name or "mode=memory" in name else Path(settings.NEXUS_HOME) / "run" / "turnstile"

@@ -1,5 +1,4 @@
-"""The platform's own upkeep: what has served its time is removed, in small steps that never hold the database long;
-and the database's planner is told how many rows there are."""
+"""The platform's own upkeep: what has served its time is removed, in small steps that never hold the database long."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from tradenexus.events.models import Event
 from tradenexus.jobs import registry, schedules
 from tradenexus.rest.models import IdempotencyKey
 
-PRUNE, ANALYZE = "platform.prune", "platform.analyze"
+PRUNE = "platform.prune"
 EVERY_S, STEP = 3_600, 1_000
 
 
@@ -27,13 +26,6 @@ def prune(run: Any) -> dict[str, int]:
     return {"events": _remove(run, events), "idempotencyKeys": _remove(run, keys)}
 
 
-@registry.handler(ANALYZE)
-def analyze(run: Any) -> dict[str, int]:
-    """Let the database count its rows anew."""
-    db.analyze()
-    return {}
-
-
 def _remove(run: Any, rows: QuerySet[Any, Model]) -> int:
     removed = 0
     while some := list(rows.values_list("pk", flat=True)[:STEP]):
@@ -44,4 +36,3 @@ def _remove(run: Any, rows: QuerySet[Any, Model]) -> int:
 
 
 schedules.every(EVERY_S, PRUNE)
-schedules.every(EVERY_S, ANALYZE)

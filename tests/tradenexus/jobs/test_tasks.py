@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 
 from tests.tradenexus.audit.test_chain import write
 from tradenexus import db
@@ -30,16 +29,3 @@ def test_what_is_past_its_keeping_time_is_removed_and_the_audit_chain_is_not(own
     assert list(Event.of(owner.tenant.id).values_list("seq", flat=True)) == [3]
     assert IdempotencyKey.of(owner.tenant.id).get().key == "young-one"
     assert chain.verify(owner.tenant.id).ok
-
-
-def test_the_planner_of_sqlite_learns_how_many_rows_there_are(owner):
-    write(owner, 3)
-    with db.atomic():
-        job = queue.submit(None, tasks.ANALYZE)
-    runner.wake()
-    job.refresh_from_db()
-    assert job.state == "succeeded"
-    if db.is_sqlite():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM sqlite_stat1 WHERE tbl = 'audit_entry'")
-            assert cursor.fetchone()[0] > 0
