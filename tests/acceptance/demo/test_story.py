@@ -42,6 +42,7 @@ def test_second_telling_finds_what_the_first_one_made(stack):
     assert set(digests) == {digest for _, _, digest in before}
 
 
+@pytest.mark.soak  # the suite's own form is tests/acceptance/test_kill_nine.py
 @pytest.mark.parametrize("victim", ["web", "worker", "idle workers"])
 def test_story_stays_true_while_processes_are_killed(stack, victim):
     over, moments = threading.Event(), random.Random(victim)
