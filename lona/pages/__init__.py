@@ -1,0 +1,1 @@
+"""What people see of the provider: publishes, mapping, backtests. Whose answers they are stands on each page."""
