@@ -36,7 +36,6 @@ def main(rows: int) -> dict[str, str]:
         _audit(owner, rows, version.ref)
     with db.atomic():
         _lona(owner, rows, version)
-    db.analyze()  # as the platform does every hour
     return {"dataset": many.ref, "version": version.ref, "user": f"usr_{owner.user_id.hex}"}
 
 
