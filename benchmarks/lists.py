@@ -9,7 +9,6 @@ import json
 import random
 import time
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import Figure, percentile
@@ -38,9 +37,8 @@ def measure(sizes: Sizes) -> list[Figure]:
 
 
 def _cpu_ms(pid: int) -> float:
-    """Return the CPU time of a process so far, all its threads, in ms; 0 where the kernel does not tell."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
+    """Return the CPU time of another process so far in ms, ended threads included (Linux: clock_getcpuclockid)."""
+    return time.clock_gettime((~pid << 3) | 2) * 1000
 
 
 def _figure(label: str, samples: list[float], used: list[float]) -> Figure:
