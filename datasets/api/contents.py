@@ -13,13 +13,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from datasets import charts, lineage, reads, versions
+from datasets import activity, charts, lineage, reads, versions
 from datasets.api.datasets import VERSION
 from datasets.models import Dataset, DatasetVersion, QualityReport, Status, VersionFile
 from datasets.storage import blobs
 from tradenexus import ids
 from tradenexus.audit import api as audit
-from tradenexus.audit.models import Entry
 from tradenexus.errors import BadRequest, NotFound
 from tradenexus.rest import pagination, shapes, streams
 from tradenexus.rest.views import TenantView, respond
@@ -237,11 +236,9 @@ class Activity(VersionView):
         responses={200: shapes.page_of(audit.EntrySerializer)},
     )
     def get(self, request: Request, ref: str) -> Response:
-        """List the audit entries of a dataset and its versions, newest first."""
+        """List the audit entries of a dataset and its (newest 1,000) versions, newest first."""
         dataset = self.find(Dataset, ref)
-        numbers = DatasetVersion.of(dataset.tenant_id).filter(dataset=dataset).values_list("id", flat=True)
-        subjects = [dataset.ref, *(ids.encode(DatasetVersion.prefix, one) for one in numbers)]
-        rows = Entry.of(dataset.tenant_id).filter(subject__in=subjects)
+        rows = activity.entries(dataset, list(activity.subjects_of(dataset)))
         return pagination.page(request, rows, audit.render, ("-seq",))
 
 

@@ -6,11 +6,9 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from datasets import lineage, versions
+from datasets import activity, lineage, versions
 from datasets.models import DatasetVersion
 from datasets.pages.frame import DatasetPage
-from tradenexus import ids
-from tradenexus.audit.models import Entry
 from tradenexus.errors import BadRequest
 from tradenexus.tenancy.models import User
 from tradenexus.web import copy, figures, tables
@@ -167,15 +165,10 @@ class Activity(DatasetPage):
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return a page of audit entries, newest first, with the people named."""
-        subjects = {self.dataset.ref: "dataset"}
-        if self.pinned:
-            subjects = {self.version.ref: f"v{self.version.number}"}
-        else:
-            rows = DatasetVersion.of(self.actor.tenant_id).filter(dataset=self.dataset)
-            numbers = rows.order_by("-number").values_list("id", "number")
-            subjects |= {ids.encode(DatasetVersion.prefix, one): f"v{number}" for one, number in numbers}
-        entries = Entry.of(self.actor.tenant_id).filter(subject__in=list(subjects))
-        pager = tables.page(self.request, entries, ("-seq",))
+        own = {self.version.ref: f"v{self.version.number}"}
+        subjects = own if self.pinned else activity.subjects_of(self.dataset)
+        pager = tables.page(self.request, activity.entries(self.dataset, list(subjects)), ("-seq",))
         people = User.objects.in_bulk({entry.user_id for entry in pager.items if entry.user_id})
         listed = [(entry, subjects[entry.subject], people.get(entry.user_id)) for entry in pager.items]
-        return {"pager": pager, "entries": listed}
+        untold = self.dataset.version - activity.TOLD if not self.pinned else 0
+        return {"pager": pager, "entries": listed, "untold": max(0, untold)}
