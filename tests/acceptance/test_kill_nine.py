@@ -59,6 +59,7 @@ def chosen_seed() -> int:
     return int(os.environ.get("NEXUS_KILL_SEED") or time.time_ns() % 100_000)
 
 
+@pytest.mark.timeout(600)
 def test_ten_kills_change_nothing_of_what_the_story_ends_with(tmp_path, told):
     disturbed(tmp_path / "disturbed", told, 10, chosen_seed())
 

@@ -10,6 +10,8 @@ import pytest
 from tradenexus.stack.story import TAPE
 from tradenexus.stack.terminal import CommandFailed
 
+pytestmark = pytest.mark.timeout(400)  # the first one tells the story
+
 
 def reached(graph, start):
     """Return the ids of all nodes that can be reached from one along the edges."""

@@ -16,6 +16,7 @@ import pytest
 from tests.kit.stack import ROOT
 from tradenexus.stack.terminal import CommandFailed
 
+pytestmark = pytest.mark.timeout(400)  # the first one tells the story
 PASSWORD = "canary-password-0b9d7a54"
 KEY = "nx_canary01_c4n4ryc4n4ryc4n4ryc4n4ryc4n4ry"
 

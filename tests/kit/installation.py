@@ -38,7 +38,7 @@ class Installation:
             "LONA_AGENT_TOKEN": agent.headers["X-API-Key"],
             "LONA_ALLOW_PRIVATE": "1",
             "LONA_POLL_S": "0.2",
-            "LONA_SETTLE_S": "2",
+            "LONA_SETTLE_S": "5",
             "NEXUS_JOB_LEASE_S": "4",
             "NEXUS_JOB_HEARTBEAT_S": "1",
             **settings,
