@@ -38,8 +38,8 @@ class BacktestForm(forms.Form):
     description = forms.CharField(required=False, min_length=10, max_length=20_000)
     name = forms.CharField(required=False, max_length=80)
     dataset = forms.MultipleChoiceField(required=False)
-    start = forms.DateField()
-    end = forms.DateField()
+    start = forms.DateField(error_messages={"required": "choose the first day"})
+    end = forms.DateField(error_messages={"required": "choose the last day"})
     missing = forms.ChoiceField(choices=MissingData.choices, initial=MissingData.FAIL_FAST)
     cash = forms.FloatField(min_value=0.01, max_value=1e15, initial=100_000)
     commission = forms.FloatField(min_value=0, max_value=0.5, initial=0.001)
@@ -144,8 +144,8 @@ class NewBacktestPage(ProviderPage):
             return self._as_before(self.find(Backtest, before), offered)
         wanted = [ref for ref in self.query.getlist("dataset") if ref]
         chosen = [_ref(version) for version in offered if _ref(version) in wanted or version.dataset.ref in wanted]
-        first = next((version for version in offered if _ref(version) in chosen), None)
-        return {"dataset": chosen[:1] if not wanted else chosen, **_days(first)}
+        chosen = chosen or [_ref(version) for version in offered[:1] if not wanted]
+        return {"dataset": chosen, **_days(next((one for one in offered if _ref(one) in chosen), None))}
 
     def _as_before(self, row: Backtest, offered: list[DatasetVersion]) -> dict[str, Any]:
         """Fill the form as a run was: on the same versions, or (`&newest=1`) on the newest of the same datasets."""

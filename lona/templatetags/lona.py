@@ -31,6 +31,20 @@ def date_text(value: Any) -> str:
 
 
 @register.filter
+def figure(value: Any) -> str:
+    """A provider's price or quantity with up to eight digits; what is no number is shown as it is."""
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return figures.NOTHING if value in (None, "") else str(value)
+    return f"{value:,.8g}"
+
+
+@register.filter
+def instant(value: Any) -> str:
+    """A provider's time, `2024-01-08T00:01:00Z`, with a blank for the T."""
+    return figures.NOTHING if value in (None, "") else str(value).replace("T", " ", 1)
+
+
+@register.filter
 def money(value: Any) -> str:
     """A provider's amount with two decimals; what is no number is shown as it is."""
     if value is None or isinstance(value, bool) or not isinstance(value, int | float):

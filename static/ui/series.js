@@ -64,7 +64,7 @@ class NxSeries extends HTMLElement {
       tzDate: (seconds) => utc ? window.uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC") : new Date(seconds * 1000),
       cursor: { sync: { key: this.sync.key }, points: { size: 6 } },
       series: [{ label: utc ? "Time (UTC)" : "Time (local)", value: "{YYYY}-{MM}-{DD} {HH}:{mm}" }, ...lines],
-      axes: [axis, { ...axis, size: 72, values: (_, ticks) => ticks.map((tick) => Math.abs(tick) >= 1000 ? money(tick, 0) : tick) }],
+      axes: [{ ...axis, values: (_, ticks, __, ___, step) => ticks.map((tick) => clock(tick, step, utc)) }, { ...axis, size: 72, values: (_, ticks) => ticks.map((tick) => Math.abs(tick) >= 1000 ? money(tick, 0) : tick) }],
       hooks: { drawClear: [(drawn) => shade(drawn, gaps)] },
     }, data, this);
     plot.nxHeight = height;
@@ -83,6 +83,13 @@ function shade(plot, gaps) {
     if (right > left) ctx.fillRect(left, bbox.top, right - left, bbox.height);
   }
   ctx.restore();
+}
+
+/** Ticks of a day and more are dates; below, times, and the date where a day begins. */
+function clock(tick, step, utc) {
+  const at = new Date(tick * 1000);
+  const text = utc ? at.toISOString() : new Date(at - at.getTimezoneOffset() * 60000).toISOString();
+  return step >= 86400 || text.slice(11, 16) === "00:00" ? text.slice(0, 10) : text.slice(11, 16);
 }
 
 function money(value, places = 2) {

@@ -154,7 +154,7 @@ def test_the_preflight_tells_cover_and_blocks(browser, version, strategy):
     assert "BACKTEST_RANGE_EMPTY" in empty
     assert 'value="run" disabled' in empty
     half = browser.post("/backtests/new/_preflight/", filled(version, start="x"), **PART)
-    assert "Complete the form" in half.content.decode()
+    assert "Still to do" in half.content.decode()
 
 
 def test_running_it_notes_a_backtest_on_the_pinned_version(browser, version, strategy):
