@@ -37,9 +37,14 @@ Bars = dict[str, Any]  # FIELDS -> arrays of one length, sorted by bucket, each 
 
 def finest_span(file: VersionFile, start: int, end: int, most: int) -> int:
     """Return the finest round span in ns that cuts [start, end) into fewer than `most`, not below the file's own."""
-    own_ns = (intervals.parse(file.interval).duration_ns or 0) if file.interval else 0
-    fitting = (s * 10**9 for s in SPANS_S if s * 10**9 >= own_ns and (end - start) // (s * 10**9) < most)
+    own = own_ns(file)
+    fitting = (s * 10**9 for s in SPANS_S if s * 10**9 >= own and (end - start) // (s * 10**9) < most)
     return next(fitting, SPANS_S[-1] * 10**9)
+
+
+def own_ns(file: VersionFile) -> int:
+    """Return the width of the file's own bars in ns, 0 for ticks and calendar months."""
+    return (intervals.parse(file.interval).duration_ns or 0) if file.interval else 0
 
 
 def bars_between(file: VersionFile, kind: str, start: int, end: int, span_ns: int) -> Bars:

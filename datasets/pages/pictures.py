@@ -46,7 +46,7 @@ def sentence(drawn: dict[str, Any]) -> str:
     low = min(bars, key=lambda bar: float(bar["low"]))
     change = (float(last["close"]) / float(first["open"]) - 1) * 100 if float(first["open"]) else None
     moved = f"{change:+.2f} %" if change is not None else "no rate (it began at 0)"
-    span = span_words(int(drawn["span"][:-1]))
+    span = span_words(int(drawn["span"][:-1])) if drawn["downsampled"] or not drawn["interval"] else drawn["interval"]
     return (
         f"{drawn['symbol']} from {first['time'][:16].replace('T', ' ')}Z to {last['time'][:16].replace('T', ' ')}Z in "
         f"{len(bars):,} bars of {span}: opened at {first['open']}, closed at {last['close']} ({moved}); "

@@ -112,7 +112,7 @@ class NxChart extends HTMLElement {
     this.fill();
     if (keep) this.chart.timeScale().setVisibleRange(keep);
     else this.chart.timeScale().fitContent();
-    this.say(`${drawn.bars.length.toLocaleString("en")} bars of ${spanWords(this.span)}, times in UTC`);
+    this.say(`${drawn.bars.length.toLocaleString("en")} bars of ${drawn.downsampled === false && drawn.interval ? drawn.interval : spanWords(this.span)}, times in UTC`);
     requestAnimationFrame(() => requestAnimationFrame(() => { this.quiet = false; }));
   }
 

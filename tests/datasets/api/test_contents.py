@@ -2,6 +2,7 @@
 
 import pytest
 
+from datasets.models import VersionFile
 from tests.kit import factories
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +50,14 @@ def test_the_chart_is_downsampled_to_the_limit_and_keeps_extremes_and_volume(own
 def test_a_bad_question_is_refused_by_name(owner, bars, query):
     answer = get(owner, bars, query, 400)
     assert answer.data["error"]["details"]["fields"]
+
+
+@pytest.mark.parametrize(("interval", "seconds"), [("1w", 604_800), ("1M", 2_592_000), ("2h", 7_200), ("1m", 60)])
+def test_bars_that_fit_keep_their_own_times_whatever_their_width(owner, bars, interval, seconds):
+    VersionFile.objects.filter(version=bars).update(interval=interval)
+    whole = get(owner, bars, "chart?limit=1000").data
+    assert (whole["downsampled"], whole["span"], len(whole["bars"])) == (False, f"{seconds}s", 250)
+    assert [bar["time"][11:] for bar in whole["bars"][:2]] == ["22:13:00Z", "22:14:00Z"]
 
 
 def test_coverage_and_columns_count_rows(owner, bars):

@@ -38,7 +38,7 @@ def test_an_unknown_symbol_is_told_and_leads_back(owner, browse, bars):
 
 def test_the_chart_says_itself_in_words_and_as_a_table(owner, browse, bars):
     answer = browse(owner).get(f"/datasets/{bars.dataset.ref}/chart/")
-    assert "250 bars of 1 min: opened at 100, closed at 131.625" in answer.context["summary"]
+    assert "250 bars of 1m: opened at 100, closed at 131.625" in answer.context["summary"]
     assert len(answer.context["table_rows"]) == 250
     assert f"/v1/datasets/{bars.dataset.ref}/chart?version=1" in answer.content.decode()
 
