@@ -31,7 +31,7 @@ STEPS = ("File", "Map columns", "Options", "Transfer", "Done")
 FREQUENCIES = ("1m", "5m", "15m", "30m", "1h", "4h", "1d")
 CALENDARS = ("24/7", "XNYS", "XLON", "XETR", "XTKS", "XHKG", "CMES")
 DESTINATIONS = 100
-MOVING = timedelta(seconds=60)  # a session that took bytes this lately is being sent by somebody
+MOVING = timedelta(seconds=30)  # a session that took bytes this lately is being sent by somebody
 _LABELS = {
     "ts_event": "Time", "price": "Price", "size": "Size", "side": "Side", "sequence": "Sequence",
     "trade_id": "Trade id",

@@ -53,6 +53,7 @@ export class Mapping {
     const asked = (this.asked += 1);
     this.waiting = true;
     this.settled(false);
+    this.places.preview.querySelector(".chip")?.replaceWith(chip("info", "ring", "Reading again"));
     try {
       const found = await this.sniff(this.overrides);
       if (asked !== this.asked) return;

@@ -1,4 +1,5 @@
 /* How far a transfer is, in words: amounts in decimal units, a rate over ten seconds, a time left that does not jitter. */
+const QUIET_MS = 5000;
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 
 function scale(bytes) {
@@ -79,7 +80,7 @@ export class Meter {
   /** 3.42 of 8.10 GB (42 %) - 61 MB/s - about 1 min 20 s left */
   words(now) {
     const facts = [`${pair(this.shown, this.total)} (${this.percent()} %)`];
-    const speed = this.speed();
+    const speed = now - this.at < QUIET_MS ? this.speed() : null; // what has stopped has no speed
     if (speed) facts.push(`${size(speed)}/s`);
     if (speed && now - this.began >= 5000 && this.percent() >= 2) facts.push(`about ${left((this.total - this.shown) / speed)} left`);
     return facts.join(" - ");

@@ -121,6 +121,7 @@ export class Transfer extends EventTarget {
     const status = error.originalResponse?.getStatus() ?? 0;
     this.attempt += 1;
     this.chunkAt = undefined;
+    this.fresh = true; // the rate is measured anew
     if (status === 413 && !ours(error) && this.chunk > SMALLEST) {
       this.#resize(this.chunk / 2);
       this.#turn("retrying", `A proxy on the way refuses large requests (its client_max_body_size); sending ${size(this.chunk)} at a time`);
