@@ -5,6 +5,7 @@
 #   make stop / make status                              the stack that runs on NEXUS_HOME
 #   make test    the suite (DATABASE_URL and REDIS_URL choose what it runs on; ARGS="tests/jobs -k claim" narrows it)
 #   make soak    the longer forms of the tests about faults: many kills on the whole tape (minutes)
+#   make browser the pages in a real browser (needs chromium); pictures of every screen go to build/screenshots
 #   make bench   the figures in docs/figures.md          make lint types imports: style, types, import contracts
 #   PYTHON=...   which Python 3.11+ makes the virtual environment
 
@@ -17,7 +18,7 @@ PY = $(VENV)/bin/python
 STACK = $(PY) -m tradenexus.stack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime demo-data frontend demo up stop status test soak bench lint types imports docker-lint clean
+.PHONY: help setup runtime demo-data frontend demo up stop status test soak browser bench lint types imports docker-lint clean
 
 help:
 	@sed -n 's/^#//p' Makefile | head -10
@@ -47,6 +48,9 @@ status:
 
 test: setup
 	@$(PY) -m pytest -n $(JOBS) --dist loadscope $(ARGS)
+
+browser: setup
+	@$(PY) -m pytest tests/browser -m browser $(ARGS)
 
 soak: setup
 	@$(PY) -m pytest -m soak $(ARGS)

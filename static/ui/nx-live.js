@@ -2,6 +2,7 @@
 // Every (re)connect replays from the last number seen; a gap, a hidden tab and a refused socket all end in the true state.
 const retry = 4000;
 const poll = 5000;
+const leave = 1500;
 const settle = 500; // at most two refreshes a second and fragment
 const words = { live: "Live", reconnecting: "Reconnecting", polling: "Polling every 5 s", paused: "Paused" };
 
@@ -15,8 +16,8 @@ class NxLive extends HTMLElement {
     addEventListener("online", () => this.wake());
     addEventListener("pageshow", (event) => event.persisted && this.wake());
     addEventListener("pagehide", () => this.socket?.close());
-    document.addEventListener("mouseout", () => this.flush());
-    document.addEventListener("focusout", () => setTimeout(() => this.flush()));
+    document.addEventListener("mouseout", () => this.due.size && this.plan(leave)); // time to reach the pill
+    document.addEventListener("focusout", () => this.due.size && this.plan(leave));
   }
 
   open() {
@@ -85,9 +86,9 @@ class NxLive extends HTMLElement {
     this.plan();
   }
 
-  plan() {
+  plan(pause = settle) {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.flush(), settle);
+    this.timer = setTimeout(() => this.flush(), pause);
   }
 
   flush() {
@@ -110,8 +111,9 @@ class NxLive extends HTMLElement {
 
   polling(yes) {
     clearInterval(this.clock);
-    if (yes) this.clock = setInterval(() => document.hidden || this.everything(), poll);
-    else this.clock = undefined;
+    if (!yes) return;
+    this.everything();
+    this.clock = setInterval(() => document.hidden || this.everything(), poll);
   }
 
   state(name) {
@@ -142,6 +144,7 @@ function concerns(wanted, ids) {
 /** Rows never move under the pointer, and a form is not taken away from under one's hands. */
 function held(part) {
   const focus = document.activeElement;
+  if (part.previousElementSibling?.matches?.(".new-rows:hover, .new-rows:focus")) return true;
   if (focus !== document.body && part.contains(focus) && focus.matches("input, select, textarea")) return true;
   if (part.querySelector("details[open]")) return true;
   const list = part.matches(".table, [data-live-hold]") || part.querySelector(".table");

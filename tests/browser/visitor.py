@@ -1,0 +1,111 @@
+"""A browser window of one person that remembers every complaint: console and page errors, CSP reports, 5xx answers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOTS = ROOT / "build" / "screenshots"
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+# Everything axe finds is told; these levels fail the test.
+SERIOUS = {"serious", "critical"}
+_REPORTS = (
+    "document.addEventListener('securitypolicyviolation',"
+    " e => console.error('CSP ' + e.violatedDirective + ' ' + e.blockedURI))"
+)
+_SCRIPT = re.compile(r"\.m?js(\?|$)")
+
+
+class Visitor:
+    """One window; `page` is playwright's page."""
+
+    def __init__(
+        self, chromium: Any, base: str, state: Any = None, phone: bool = False, dark: bool = False, **more: Any
+    ):
+        self.base = base
+        self.context = chromium.new_context(
+            viewport=PHONE if phone else WIDE,
+            has_touch=phone,
+            color_scheme="dark" if dark else "light",
+            storage_state=state,
+            permissions=["clipboard-read", "clipboard-write"],
+            **more,
+        )
+        self.context.set_default_timeout(15_000)
+        self.page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.expected: list[str] = []
+        self.page.add_init_script(_REPORTS)
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"{self.page.url}: {error}"))
+        self.page.on("response", self._answered)
+
+    def go(self, path: str, settle: bool = True) -> Any:
+        """Open an address and wait until its parts are there."""
+        answer = self.page.goto(self.base + path)
+        if settle:
+            self.settle()
+        return answer
+
+    def settle(self) -> None:
+        """Wait until no skeleton is left and htmx is at rest."""
+        self.page.wait_for_function(
+            "() => !document.querySelector('main .skeleton, main .htmx-request') && document.readyState === 'complete'"
+        )
+
+    def expect_complaint(self, pattern: str) -> None:
+        """Allow what a test provokes on purpose."""
+        self.expected.append(pattern)
+
+    def shoot(self, name: str) -> None:
+        """Keep screenshots of the whole page: wide and phone, light and dark."""
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        for width, size in (("wide", WIDE), ("phone", PHONE)):
+            self.page.set_viewport_size(size)
+            for scheme in ("light", "dark"):
+                self.page.emulate_media(color_scheme=scheme)
+                self.page.wait_for_timeout(120)
+                self.page.screenshot(path=SHOTS / f"{name}-{width}-{scheme}.png", full_page=True)
+
+    def look(self, phone: bool = False, dark: bool = False) -> None:
+        """Change the size of the window and the scheme of the system."""
+        self.page.set_viewport_size(PHONE if phone else WIDE)
+        self.page.emulate_media(color_scheme="dark" if dark else "light")
+
+    def barriers(self) -> list[str]:
+        """Return what axe-core calls serious on this page."""
+        self.page.evaluate(AXE.read_text())
+        found = self.page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")["violations"]
+        return [
+            f"{one['id']} ({one['impact']}): {node['target']} {node['html'][:160]}"
+            for one in found
+            if one["impact"] in SERIOUS
+            for node in one["nodes"]
+        ]
+
+    def overflow(self) -> int:
+        """Return by how many pixels the page is wider than the window."""
+        return self.page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+
+    def scripts(self) -> set[str]:
+        """Return the paths of all scripts this page has loaded."""
+        names = self.page.evaluate("() => performance.getEntriesByType('resource').map(one => one.name)")
+        return {
+            re.sub(r"^https?://[^/]+", "", name).partition("?")[0] for name in names if re.search(r"\.m?js(\?|$)", name)
+        }
+
+    def close(self) -> list[str]:
+        """Close the window; return what was complained of and not expected."""
+        self.context.close()
+        return [line for line in self.complaints if not any(re.search(one, line) for one in self.expected)]
+
+    def _said(self, message: Any) -> None:
+        if message.type == "error":
+            self.complaints.append(f"{self.page.url}: {message.text} {message.location.get('url', '')}")
+
+    def _answered(self, response: Any) -> None:
+        if response.status >= 500:
+            self.complaints.append(f"{response.status} {response.request.method} {response.url}")
