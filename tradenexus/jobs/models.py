@@ -111,7 +111,7 @@ class Job(TenantOwned):
             # GET /v1/jobs?kind=
             models.Index(fields=["tenant", "kind", "-created_at", "-id"], name="job_by_kind"),
             # GET /v1/jobs?subject=
-            models.Index(fields=["tenant", "subject", "-created_at"], name="job_subject"),
+            models.Index(fields=["tenant", "subject", "-created_at", "-id"], name="job_subject"),
         ]
 
     def __str__(self) -> str:

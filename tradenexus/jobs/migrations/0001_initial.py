@@ -138,7 +138,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='job',
-            index=models.Index(fields=['tenant', 'subject', '-created_at'], name='job_subject'),
+            index=models.Index(fields=['tenant', 'subject', '-created_at', '-id'], name='job_subject'),
         ),
         migrations.AddConstraint(
             model_name='job',

@@ -14,7 +14,7 @@ from tradenexus import ids
 from tradenexus.jobs.models import Job, State
 
 NOW_AT = 94.0  # percent; what waits stands right of it
-SPOT = 0.4  # percent; nothing is drawn narrower
+SPOT = 0.8  # percent; nothing is drawn narrower
 WORST_FIRST = (State.FAILED, State.STALLED, State.RUNNING, State.CANCELLED, State.QUEUED, State.SUCCEEDED)
 COLUMNS = ("id", "kind", "state", "created_at", "started_at", "finished_at")
 Cells = tuple[object, str, str, datetime, datetime | None, datetime | None]
