@@ -18,6 +18,7 @@ from tradenexus.errors import ProblemError
 from tradenexus.jobs.models import Worker
 from tradenexus.rest.auth import CsrfFailed
 from tradenexus.rest.errors import answer
+from tradenexus.search.registry import SUMMARIES
 from tradenexus.web import problems
 from tradenexus.web.copy import commands
 from tradenexus.web.page import Page
@@ -35,8 +36,12 @@ class Home(Page):
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return the parts, in the order in which they are shown."""
         copy = commands("GET", "/v1/overview", cli="nexus status")
-        primary = {"label": "Upload data", "url": "/uploads/new/"} if self.actor.may("write") else None
-        return {"parts": PARTS, "twin": "/v1/overview", "copy": copy, "primary": primary}
+        return {"parts": PARTS, "twin": "/v1/overview", "copy": copy, "primary": self._primary()}
+
+    def _primary(self) -> dict[str, str] | None:
+        """A newcomer's main action stands in the first steps."""
+        begun = bool(SUMMARIES["datasets"](self.actor.tenant_id)["total"]) if "datasets" in SUMMARIES else True
+        return {"label": "Upload data", "url": "/uploads/new/"} if begun and self.actor.may("write") else None
 
 
 def healthz(request: HttpRequest) -> JsonResponse:

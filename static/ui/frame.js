@@ -87,6 +87,17 @@ document.addEventListener("click", async (event) => {
   if (ask && !confirm(ask.dataset.confirm)) event.preventDefault();
 }, true);
 
+// What scrolls sideways can be scrolled by key even where nothing inside takes the focus.
+function reach() {
+  for (const room of document.querySelectorAll(".table-wrap, [data-scrolls], .ds-heat-room")) {
+    const scrolls = room.scrollWidth > room.clientWidth + 1 || room.scrollHeight > room.clientHeight + 1;
+    if (scrolls && !room.querySelector("a, button, input, select, [tabindex='0']")) room.tabIndex = 0;
+  }
+}
+reach();
+addEventListener("resize", reach);
+document.addEventListener("htmx:afterSettle", reach);
+
 // Filters apply as they are changed; the button is for those without scripts.
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-auto]");

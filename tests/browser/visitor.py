@@ -34,7 +34,7 @@ class Visitor:
             permissions=["clipboard-read", "clipboard-write"],
             **more,
         )
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(30_000)
         self.page = self.context.new_page()
         self.complaints: list[str] = []
         self.expected: list[str] = []
