@@ -60,12 +60,13 @@ class FormPage(DatasetPage):
     """A form about one version: shown by GET, done by POST, shown again with its errors as 422."""
 
     live = False
+    bare = True
     tab = "overview"
     form: type[forms.Form]
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return the empty form."""
-        return {"form": self.form(initial=self.initial()), "primary": None, **self.around()}
+        return {"form": self.form(initial=self.initial()), **self.around()}
 
     def initial(self) -> dict[str, Any]:
         """Return what the fields hold at first."""
@@ -91,9 +92,7 @@ class FormPage(DatasetPage):
                 return self.done(url)
             except (BadRequest, Unprocessable) as refusal:
                 form.add_error(None, _words(refusal))
-        return self.invalid(
-            self.fragment or self.template, self.framed({"form": form, "primary": None, **self.around()})
-        )
+        return self.invalid(self.fragment or self.template, self.framed({"form": form, **self.around()}))
 
 
 def _words(refusal: ProblemError) -> str:

@@ -80,7 +80,6 @@ class Overview(ContentPage):
 
     tab = "overview"
     live = True
-    api = "{base}"
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return the facts; column shapes come by a request of their own."""
@@ -124,7 +123,6 @@ class Preview(ContentPage):
     """Rows of a version, a hundred at a time from any row on, with exact numbers."""
 
     tab = "preview"
-    cli = "nexus dataset head {ref}"
 
     def content(self, version: DatasetVersion) -> dict[str, Any]:
         """Return the rows from `?row=` or `?at=` on; `row` is marked."""
@@ -146,7 +144,7 @@ class Preview(ContentPage):
             "following": self._url(following) if following is not None else None,
             "ends": (self._url(0), self._url(max(0, (total - 1) // ROWS * ROWS))),
             "columns_url": f"{self.base}_columns/?" + urlencode({"symbol": self.symbol or ""}),
-            "copy": copy.commands("GET", path, cli=self.cli.format(ref=self.ref), query=query),
+            "copy": copy.commands("GET", path, cli=f"nexus dataset head {self.ref}", query=query),
             "twin": f"{path}?" + urlencode({name: value for name, value in query.items() if value is not None}),
         }
 
@@ -192,7 +190,6 @@ class Coverage(ContentPage):
     """The days of one symbol as a calendar."""
 
     tab = "coverage"
-    cli = "nexus dataset coverage {ref}"
 
     def content(self, version: DatasetVersion) -> dict[str, Any]:
         """Return the days, the totals by month (for the phone and without JavaScript), and the day that is open."""
@@ -206,7 +203,7 @@ class Coverage(ContentPage):
             "months": pictures.months(found),
             "percent": 100 * len(covered["days"]) / covered["totalDays"],
             "day": self._day(covered, found),
-            "copy": copy.commands("GET", path, cli=self.cli.format(ref=self.ref), query=query),
+            "copy": copy.commands("GET", path, cli=f"nexus dataset coverage {self.ref}", query=query),
             "twin": f"{path}?{urlencode(query)}",
         }
 

@@ -24,14 +24,26 @@ _FORMS = {
 }
 
 
+# what the API and the command line call the tabs; a tab that asks for more says it itself
+_TWINS = {
+    "overview": ("", "nexus dataset show {ref}"),
+    "preview": ("/preview", "nexus dataset head {ref}"),
+    "chart": ("/chart", "nexus api GET {path}"),
+    "coverage": ("/coverage", "nexus dataset coverage {ref}"),
+    "quality": ("/quality-report", "nexus quality show {ref}"),
+    "lineage": ("/lineage", "nexus lineage {ref}"),
+    "versions": ("/versions", "nexus dataset versions {ref}"),
+    "activity": ("/audit", "nexus audit list --object {ref}"),
+}
+
+
 class DatasetPage(Page):
     """A page about one version of a dataset: the newest in use, or the one that the address pins."""
 
     template = "datasets/page.html"
     nav = "datasets"
     tab: ClassVar[str] = "overview"
-    api: ClassVar[str] = ""
-    cli: ClassVar[str] = "nexus dataset show {ref}"
+    bare: ClassVar[bool] = False  # whether the panel has a primary action of its own
     live: ClassVar[bool] = True  # whether the panel itself changes with the dataset's events
     dataset: Dataset
     version: DatasetVersion
@@ -79,26 +91,31 @@ class DatasetPage(Page):
 
     def framed(self, context: dict[str, Any]) -> dict[str, Any]:
         """Add the head and the tabs to what the panel shows."""
-        own: dict[str, Any] = self.head() | {
+        own: dict[str, Any] = self.head(self.tab, self.bare) | {
             "panel": self.fragment,
             "tabs": [(name, name.capitalize(), self._tab_url(name)) for name in TABS],
             "tab": self.tab,
             "live_panel": self.live,
         }
-        if self.api:
-            path = self.api.format(base=f"/v1/datasets/{self.dataset.ref}")
-            query = {"version": self.version.number} if self.pinned else None
-            own["copy"] = copy.commands("GET", path, cli=self.cli.format(ref=self.ref), query=query)
-            own["twin"] = path + (f"?version={self.version.number}" if self.pinned else "")
         return own | context
+
+    def twin(self, tab: str) -> dict[str, Any]:
+        """Return the commands and the JSON address of a tab."""
+        if tab not in _TWINS:
+            return {}
+        end, cli = _TWINS[tab]
+        path = f"/v1/datasets/{self.dataset.ref}{end}"
+        query = {"version": self.version.number} if self.pinned else None
+        told = copy.commands("GET", path, cli=cli.format(ref=self.ref, path=path), query=query)
+        return {"copy": told, "twin": path + (f"?version={self.version.number}" if self.pinned else "")}
 
     @property
     def ref(self) -> str:
         """How the command line names what is shown."""
         return f"{self.dataset.ref}@{self.version.number}" if self.pinned else self.dataset.ref
 
-    def head(self) -> dict[str, Any]:
-        """Return what the head of the page shows."""
+    def head(self, tab: str, bare: bool) -> dict[str, Any]:
+        """Return what the head of the page shows over a tab; a bare one leaves the primary action to the panel."""
         picker = DatasetVersion.of(self.actor.tenant_id).filter(dataset=self.dataset).order_by("-number")[:PICKER]
         return {
             "title": self.dataset.name,
@@ -111,11 +128,11 @@ class DatasetPage(Page):
             "picker": picker,
             "job": self._job(),
             "crumbs": [("Datasets", "/datasets/"), (self.dataset.name, "")],
-            "primary": self._primary(),
+            "primary": None if bare else self._primary(),
             "menu": self._menu(),
-            "head_url": f"{self.base}_head/?tab={self.tab}",
+            "head_url": f"{self.base}_head/?tab={tab}{'&bare=1' * bare}",
             "owner": self.dataset.owner,
-        }
+        } | self.twin(tab)
 
     def _tab_url(self, name: str) -> str:
         return self.base if name == "overview" else f"{self.base}{name}/"
@@ -160,6 +177,7 @@ class Head(DatasetPage):
     fragment = template = "datasets/_head.html"
 
     def framed(self, context: dict[str, Any]) -> dict[str, Any]:
-        """Add only the head, with the commands and twin of the tab it stands over."""
-        tab = self.query.get("tab", "overview")
-        return self.head() | {"tab": tab if tab in TABS else "overview"} | context
+        """Add only the head, with the commands and the JSON address of the tab it stands over."""
+        asked = self.query.get("tab", "")
+        tab = asked if asked in TABS else "overview"
+        return self.head(tab, bool(self.query.get("bare"))) | {"tab": tab} | context

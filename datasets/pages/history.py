@@ -20,8 +20,6 @@ class Lineage(DatasetPage):
     """The graph from the first byte to the last report, as a list, drawn by the browser."""
 
     tab = "lineage"
-    api = "{base}/lineage"
-    cli = "nexus lineage {ref}"
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return nodes in order of their making, each with its address and what was made of it."""
@@ -60,8 +58,6 @@ class VersionList(DatasetPage):
     """All versions of a dataset, newest first; two of them can be compared."""
 
     tab = "versions"
-    api = "{base}/versions"
-    cli = "nexus dataset versions {ref}"
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return a page of versions with the rows each has more than its parent."""
@@ -150,6 +146,7 @@ class Publish(DatasetPage):
 
     tab = "publish"
     live = False
+    bare = True
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return the address of the part."""
@@ -160,8 +157,6 @@ class Activity(DatasetPage):
     """What happened to a dataset and its versions, from the audit trail."""
 
     tab = "activity"
-    api = "{base}/audit"
-    cli = "nexus audit list --object {ref}"
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return a page of audit entries, newest first, with the people named."""

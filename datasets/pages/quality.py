@@ -32,8 +32,6 @@ class Summary(DatasetPage):
     """The verdict in short and the way to the report."""
 
     tab = "quality"
-    api = "{base}/quality-report"
-    cli = "nexus quality show {ref}"
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return the verdict of the newest judged version."""
@@ -51,8 +49,6 @@ class Report(DatasetPage):
 
     tab = "quality"
     fragment = "datasets/_report.html"
-    api = "{base}/quality-report"
-    cli = "nexus quality show {ref}"
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return the checks asked for by ?show=failed, ?section= and ?q=, worst first inside each section."""

@@ -138,6 +138,9 @@ class NxChart extends HTMLElement {
   /** Times of bars that are not there, between those that are; each gap gets its share when they are too many. */
   absent(bars) {
     const holes = [];
+    const weekend = (time) => [0, 6].includes(new Date(time * 1000).getUTCDay());
+    // a market that never trades on weekends misses nothing on them
+    const closed = this.span === 86400 && bars.length > 10 && !bars.some((bar) => weekend(bar.time));
     for (let at = 1; at < bars.length; at += 1) {
       const missing = Math.round((bars[at].time - bars[at - 1].time) / this.span) - 1;
       if (missing > 0) holes.push([bars[at - 1].time, missing]);
@@ -147,7 +150,7 @@ class NxChart extends HTMLElement {
     return holes.flatMap(([after, missing]) => {
       const shown = Math.max(1, Math.floor(missing * share));
       return Array.from({ length: shown }, (_, index) => after + this.span * (index + 1));
-    });
+    }).filter((time) => !closed || !weekend(time));
   }
 
   mark(bars) {

@@ -79,3 +79,13 @@ def test_the_head_alone_is_what_live_refresh_asks_for(owner, browse, bars):
     part = browse(owner).get(f"/datasets/{bars.dataset.ref}/_head/?tab=chart", HTTP_HX_REQUEST="true").content.decode()
     assert f'data-live="{bars.dataset.ref} {bars.ref}"' in part
     assert "Publish to Lona" in part
+
+
+def test_the_refreshed_head_keeps_commands_and_primary_of_its_tab(owner, browse, bars):
+    browser, base = browse(owner), f"/datasets/{bars.dataset.ref}/"
+    for tab in ("lineage/", "publish/", "v/1/archive/", "v/1/quality/"):
+        whole = browser.get(base + tab).context
+        part = browser.get(whole["head_url"], HTTP_HX_REQUEST="true").context
+        assert part["primary"] == whole["primary"], tab
+        assert (part.get("copy") is None) == (tab in ("publish/",)), tab
+    assert browser.get(f"{base}publish/").context["primary"] is None
