@@ -81,8 +81,8 @@ def markers(version: DatasetVersion, drawn: dict[str, Any], base: str) -> list[d
     return sorted(found, key=lambda one: one["time"])[:MARKERS]
 
 
-def row_link(base: str, tab: str, sample: dict[str, Any]) -> str:
-    """Return the address of a finding's moment in the preview or the chart of a version, or nothing without a time."""
+def row_link(base: str, tab: str, sample: dict[str, Any], days: int = 1) -> str:
+    """Return the address of a finding's moment in the preview, or in the chart with `days` around it; or nothing."""
     stamp = sample.get("ts")
     if not stamp:
         return ""
@@ -90,7 +90,7 @@ def row_link(base: str, tab: str, sample: dict[str, Any]) -> str:
     if tab == "preview":
         return f"{base}preview/?{urlencode(asked | {'at': stamp})}"
     day = date.fromisoformat(stamp[:10])
-    around = {"start": f"{day - timedelta(days=1)}T00:00:00Z", "end": f"{day + timedelta(days=2)}T00:00:00Z"}
+    around = {"start": f"{day - timedelta(days)}T00:00:00Z", "end": f"{day + timedelta(days + 1)}T00:00:00Z"}
     return f"{base}chart/?{urlencode(asked | around)}"
 
 

@@ -93,8 +93,13 @@ class Report(DatasetPage):
 
     def _check(self, check: dict[str, Any], known: dict[str, Any], accepted: dict[str, Any]) -> dict[str, Any]:
         base = self.pinned_base(self.version)
+        days = 60 if self.version.interval.endswith(("d", "w", "M")) else 1
         samples = [
-            sample | {"preview": pictures.row_link(base, "preview", sample), "chart": _chart(base, sample)}
+            sample
+            | {
+                "preview": pictures.row_link(base, "preview", sample),
+                "chart": pictures.row_link(base, "chart", sample, days),
+            }
             for sample in check["samples"]
         ]
         return check | {
@@ -185,10 +190,6 @@ def _sections(checks: list[dict[str, Any]], whole: bool) -> list[dict[str, Any]]
             passed = mine[len(bad) :]
             found.append({"name": name, "grade": grade, "bad": bad, "passed": passed, "fold": whole or bool(bad)})
     return found
-
-
-def _chart(base: str, sample: dict[str, Any]) -> str:
-    return pictures.row_link(base, "chart", sample)
 
 
 def _measure(value: Any, unit: str) -> str:

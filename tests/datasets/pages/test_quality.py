@@ -2,6 +2,7 @@
 
 import pytest
 
+from datasets.models import DatasetVersion
 from tradenexus.audit.models import Entry
 
 pytestmark = pytest.mark.django_db
@@ -61,3 +62,11 @@ def test_the_export_is_one_file_that_needs_nothing_else(owner, browse, reported)
     assert answer["Content-Disposition"].startswith("attachment")
     assert "moves.large" in text
     assert not any(mark in text for mark in ("<script", "<link", "src=", "href="))
+
+
+@pytest.mark.parametrize(("interval", "start"), [("1m", "2023-11-13"), ("1d", "2023-09-15")])
+def test_the_chart_around_a_finding_is_as_wide_as_the_bars_need(owner, browse, reported, interval, start):
+    DatasetVersion.of(owner.tenant.id).filter(id=reported.id).update(interval=interval)
+    sections = browse(owner).get(report(reported)).context["sections"]
+    values = next(section for section in sections if section["name"] == "Values")
+    assert f"start={start}T" in values["bad"][0]["samples"][0]["chart"]
