@@ -71,8 +71,8 @@ export class Mapping {
     if (this.found.plan) return this.found.plan.columnMapping;
     const known = new Set((this.targets[this.kind] || []).map((each) => each.name));
     const guessed = Object.entries(this.found.mapping || {}).map(([target, each]) => [target, each.column]);
-    const all = [...guessed, ...Object.entries(this.overrides.columnMapping || {})];
-    return Object.fromEntries(all.filter(([target, column]) => known.has(target) && column !== "" && column !== null));
+    const all = Object.fromEntries([...guessed, ...Object.entries(this.overrides.columnMapping || {})]);
+    return Object.fromEntries(Object.entries(all).filter(([target, column]) => known.has(target) && column !== "" && column !== null));
   }
 
   #draw() {
