@@ -84,6 +84,7 @@ def draw(rows: Iterable[Cells], start: datetime, now: datetime, cut: bool = Fals
         else:
             x = _at(began or created, start, span)
             width = max(_at(ended or now, start, span) - x, SPOT)
+            x = min(x, NOW_AT - width)  # what has ended does not reach beyond now
         _put(lane, spots, Bar(round(x, 2), round(width, 2), state, ids.encode(Job.prefix, key)))  # type: ignore[arg-type]
     ordered = sorted(lanes.values(), key=lambda lane: lane.kind)
     return Timeline(ordered, _ticks(start, now, span), NOW_AT, span / 3600, cut)
@@ -110,7 +111,7 @@ def _ticks(start: datetime, now: datetime, span: float) -> list[Tick]:
     first = datetime.fromtimestamp((int(start.timestamp()) // step + 1) * step, now.tzinfo)
     form = "%H:%M" if step < 86_400 else "%b %d"
     ticks = []
-    while first < now - timedelta(seconds=span * 0.03):
+    while first < now - timedelta(seconds=span * 0.05):
         ticks.append(Tick(round(_at(first, start, span), 2), first.strftime(form)))
         first += timedelta(seconds=step)
     return ticks

@@ -48,3 +48,8 @@ def test_lanes_are_in_the_order_of_their_names_and_ticks_are_round_hours():
     found = drawn(cell(kind="b"), cell(kind="a"))
     assert [lane.kind for lane in found.lanes] == ["a", "b"]
     assert [tick.text for tick in found.ticks] == ["16:00", "20:00", "00:00", "04:00", "08:00"]
+
+
+def test_what_has_just_ended_does_not_reach_beyond_now():
+    [lane] = drawn(cell(began=0.001, took=0.001)).lanes
+    assert lane.bars[0].x + lane.bars[0].width <= timeline.NOW_AT
