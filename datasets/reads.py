@@ -13,7 +13,7 @@ from typing import Any
 
 from datasets.models import DatasetVersion, VersionFile
 from datasets.storage import blobs
-from tradenexus.errors import BadRequest, Unprocessable
+from tradenexus.errors import BadRequest, Unavailable, Unprocessable
 
 BATCH_ROWS = 65_536
 
@@ -22,6 +22,15 @@ class NothingToRead(Unprocessable):
     """The version has no canonical rows: it was not validated yet, failed, or is linked without bytes."""
 
     code = "VERSION_HAS_NO_ROWS"
+
+
+class RowsDamaged(Unavailable):
+    """Stored rows are not what was written. Compare the file with its SHA-256 and restore it from a backup.
+
+    `details` names the file; the raw file, when there is one, can be validated again into a new version.
+    """
+
+    code = "STORED_ROWS_DAMAGED"
 
 
 def files_of(version: DatasetVersion, instrument: str | None = None) -> list[VersionFile]:
@@ -39,11 +48,17 @@ def files_of(version: DatasetVersion, instrument: str | None = None) -> list[Ver
 
 @contextmanager
 def opened(file: VersionFile) -> Iterator[Any]:
-    """Give a pyarrow ParquetFile of one canonical file."""
+    """Give a pyarrow ParquetFile of one canonical file; RowsDamaged when it cannot be read."""
+    import pyarrow as pa
     from pyarrow import parquet
 
-    with blobs.local(file.key) as path, parquet.ParquetFile(path, memory_map=True) as reader:
-        yield reader
+    with blobs.local(file.key) as path:
+        try:
+            with parquet.ParquetFile(path, memory_map=True) as reader:
+                yield reader
+        except (pa.ArrowInvalid, OSError) as fault:
+            details = {"file": file.number, "symbol": file.instrument, "sha256": file.sha256}
+            raise RowsDamaged(f"the stored rows of {file.instrument} cannot be read", details) from fault
 
 
 def overlapping(reader: Any, start: int | None = None, end: int | None = None) -> range:

@@ -3,6 +3,7 @@
 import pytest
 
 from datasets.models import VersionFile
+from datasets.storage import blobs
 from tests.kit import factories
 
 pytestmark = pytest.mark.django_db
@@ -113,3 +114,15 @@ def test_search_and_overview_know_the_dataset_and_only_for_its_people(owner, str
         assert stranger.api.get(f"/v1/search?q={text}").data["items"] == []
     assert owner.api.get("/v1/overview").data["datasets"]["byStatus"]["ready"] == 1
     assert stranger.api.get("/v1/overview").data["datasets"]["total"] == 0
+
+
+@pytest.mark.parametrize("cut", [100, -1])
+def test_damaged_stored_rows_are_named_and_nothing_crashes(owner, bars, cut):
+    file = VersionFile.objects.get(version=bars)
+    with blobs.local(file.key) as path:
+        whole = path.read_bytes()
+        path.chmod(0o644)
+        path.write_bytes(whole[:cut])
+    answer = get(owner, bars, "preview", 503)
+    assert answer.data["error"]["code"] == "STORED_ROWS_DAMAGED"
+    assert answer.data["error"]["details"]["sha256"] == file.sha256
