@@ -57,7 +57,7 @@ def plans() -> list[Plan]:
     """Return what can be had here, the real data first."""
     tape = Plan(
         "tape", "Sample tape (simulated)", "generated on this server", "none needed: the data is simulated",
-        TAPE_ROWS, TAPE_ROWS * 63, False,
+        TAPE_ROWS, TAPE_ROWS * 53, False,
         "A simulated tape of trades in four made-up symbols, with a silence, a repeated row and an outlier to find.",
     )  # fmt: skip
     path = stocks()
