@@ -280,7 +280,8 @@ USE_I18N = False
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.text("NEXUS_STATIC_ROOT", str(NEXUS_HOME / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_MAX_AGE = 31_536_000 if NEXUS_ENV == "production" else 60
+# Names carry no digest: a browser may keep a file for an hour, then asks (304) so that an upgrade is seen by all.
+WHITENOISE_MAX_AGE = 3_600 if NEXUS_ENV == "production" else 0
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
