@@ -199,7 +199,7 @@ def _json(request: HttpRequest) -> dict[str, Any]:
 class RejectsCsv(Page):
     """The refused rows as CSV."""
 
-    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    def get(self, request: HttpRequest, **kwargs: Any) -> Any:
         """Stream line, column, value and reason of every refused row that was kept."""
         session = self.find(UploadSession, kwargs["ref"])
         report = QualityReport.of(self.actor.tenant_id).filter(version=session.version).exclude(rejects_key="").first()
