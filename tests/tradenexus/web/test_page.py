@@ -14,6 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Failing(Page):
+    template = "web/error.html"
     problem: Exception = ProblemError("the disk is on fire")
 
     def context(self, **kwargs):
