@@ -43,7 +43,9 @@ class Reading(serializers.Serializer):
 class Onward(serializers.Serializer):
     """What follows by itself once the bytes are in."""
 
-    validate = serializers.BooleanField(required=False, help_text="validate when the upload is complete")
+    validate = serializers.BooleanField(  # type: ignore[assignment]
+        required=False, help_text="validate when the upload is complete"
+    )
     candles = serializers.CharField(required=False, max_length=8, help_text="then candles of this frequency, e.g. 1m")
     publish = serializers.ChoiceField(("off", "explicit"), required=False, help_text="noted for the upload's page")
 

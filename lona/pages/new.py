@@ -217,9 +217,9 @@ def offers(tenant_id: UUID, wanted: list[str]) -> list[DatasetVersion]:
             found[version.dataset_id] = version
     offered = list(found.values())[:OFFERED]
     for ref in wanted[:20]:
-        version = _runnable(tenant_id, ref)
-        if version is not None and version.id not in {one.id for one in offered}:
-            offered.insert(0, version)
+        asked = _runnable(tenant_id, ref)
+        if asked is not None and asked.id not in {one.id for one in offered}:
+            offered.insert(0, asked)
     return offered
 
 

@@ -42,7 +42,7 @@ class Page(View):
     scope: ClassVar[str] = "read"
     actor: Actor
 
-    def context(self, **kwargs: Any) -> dict[str, Any]:
+    def context(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return what the template shows; keyword arguments come from the URL."""
         return {}
 
