@@ -96,9 +96,9 @@ class RowPart(ProviderPage):
     template = fragment = "lona/_backtest_row.html"
     nav = "backtests"
 
-    def context(self, *, ref: str, **kwargs: Any) -> dict[str, Any]:
+    def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return the line."""
-        row = self.find(Backtest, ref)
+        row = self.find(Backtest, kwargs["ref"])
         return {"line": rows_of([row])[0]}
 
 

@@ -60,9 +60,9 @@ class PublicationPage(ProviderPage):
     fragment = "lona/_publication.html"
     nav = "publishes"
 
-    def context(self, *, ref: str, **kwargs: Any) -> dict[str, Any]:
+    def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return the publication with its job."""
-        row = self.find(Publication, ref)
+        row = self.find(Publication, kwargs["ref"])
         job = Job.of(self.actor.tenant_id).filter(id=row.job_id).first() if row.job_id else None
         return {
             "row": row,
@@ -124,9 +124,9 @@ class VersionPart(ProviderPage):
     fragment = "lona/_version.html"
     nav = "datasets"
 
-    def context(self, *, ref: str, **kwargs: Any) -> dict[str, Any]:
+    def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return the version's publications and what a publish of it would do."""
-        version = self.find(DatasetVersion, ref)
+        version = self.find(DatasetVersion, kwargs["ref"])
         return self._shown(version, PublishForm(initial={"mode": "explicit"}))
 
     def post(self, request: HttpRequest, ref: str) -> HttpResponse:

@@ -38,9 +38,9 @@ class BacktestPage(ProviderPage):
     fragment = "lona/_backtest.html"
     nav = "backtests"
 
-    def context(self, *, ref: str, tab: str = "overview", **kwargs: Any) -> dict[str, Any]:
+    def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return what the tab shows."""
-        row = self.find(Backtest, ref)
+        row, tab = self.find(Backtest, kwargs["ref"]), kwargs.get("tab", "overview")
         if tab not in TABS:
             raise NotFound(f"a backtest has no tab {tab[:40]!r}")
         job = Job.of(self.actor.tenant_id).filter(id=row.job_id).first() if row.job_id else None

@@ -38,9 +38,9 @@ class JobPage(Page):
     fragment = "jobs/_job.html"  # what changes while it runs: all but the log
     nav = "jobs"
 
-    def context(self, *, ref: str, **kwargs: Any) -> dict[str, Any]:
+    def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return the job with all that is around it."""
-        job = self.find(Job, ref)
+        job = self.find(Job, kwargs["ref"])
         shown = _state(self, job)
         if self.partial:
             return shown
@@ -75,9 +75,9 @@ class JobRow(Page):
     template = fragment = "jobs/_row.html"
     nav = "jobs"
 
-    def context(self, *, ref: str, **kwargs: Any) -> dict[str, Any]:
+    def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return the row; `?as=tr` for a table's."""
-        job = self.find(Job, ref)
+        job = self.find(Job, kwargs["ref"])
         return {
             "row": rows.of(self.actor.tenant_id, [job])[0],
             "form": "tr" if self.query.get("as") == "tr" else "line",
