@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -34,7 +35,10 @@ def page(
 def slice_of(rows: QuerySet[Any], order: Sequence[str], limit: int, cursor: str | None) -> tuple[list[Any], str | None]:
     """Return up to `limit` rows after `cursor`, and the cursor of the next page or None."""
     if cursor:
-        rows = rows.filter(_after(order, _decode(cursor, order)))
+        try:
+            rows = rows.filter(_after(order, _decode(cursor, order)))
+        except (ValueError, TypeError, ValidationError) as error:  # well formed, but not of this list
+            raise _not_ours() from error
     found = list(rows.order_by(*order)[: limit + 1])
     more = len(found) > limit
     return found[:limit], _encode(found[limit - 1], order) if more else None
@@ -78,9 +82,11 @@ def _decode(cursor: str, order: Sequence[str]) -> list[Any]:
             raise ValueError(cursor)
         return [_value(part) for part in values]
     except (ValueError, TypeError, KeyError, RecursionError, binascii.Error) as error:
-        raise BadRequest(
-            "the cursor is not one of ours; start again without it", {"fields": {"cursor": [""]}}
-        ) from error
+        raise _not_ours() from error
+
+
+def _not_ours() -> BadRequest:
+    return BadRequest("the cursor is not one of ours; start again without it", {"fields": {"cursor": [""]}})
 
 
 def _value(part: Any) -> Any:

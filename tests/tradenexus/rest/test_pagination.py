@@ -25,7 +25,10 @@ def test_pages_show_every_entry_once_newest_first(owner):
     assert seen == list(range(25, 0, -1))
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "cursor=%00", "cursor=bm8", "cursor=W10"])
+CURSORS = ["cursor=%00", "cursor=bm8", "cursor=W10", "cursor=WyJhYmMiXQ"]  # the last: ["abc"] where a number belongs
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", *CURSORS])
 def test_a_bad_limit_or_cursor_is_refused_by_name(owner, query):
     answer = owner.api.get(f"/v1/audit?{query}")
     assert (answer.status_code, answer.data["error"]["code"]) == (400, "VALIDATION_ERROR")
