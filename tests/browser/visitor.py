@@ -53,7 +53,8 @@ class Visitor:
     def settle(self) -> None:
         """Wait until no skeleton is left and htmx is at rest."""
         self.page.wait_for_function(
-            "() => !document.querySelector('main .skeleton, main .htmx-request') && document.readyState === 'complete'"
+            "() => document.readyState === 'complete' && ![...document.querySelectorAll("
+            "'main .skeleton, main .htmx-request')].some(part => part.checkVisibility())"
         )
 
     def expect_complaint(self, pattern: str) -> None:
