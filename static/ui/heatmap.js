@@ -42,14 +42,17 @@ class NxHeatmap extends HTMLElement {
     const scroller = document.createElement("div");
     scroller.className = "ds-heat-room";
     scroller.append(this.canvas);
-    this.replaceChildren(scroller, row, this.tip);
-    this.setAttribute("role", "grid");
-    this.setAttribute("aria-label", this.getAttribute("label"));
-    this.setAttribute("aria-activedescendant", "heatmap-cell");
-    this.tabIndex = 0;
-    this.addEventListener("keydown", (event) => this.key(event));
-    this.addEventListener("focus", () => this.go(this.at));
-    this.addEventListener("blur", () => this.paint());
+    // The grid that is spoken owns its one row only; what is seen stands beside it.
+    this.grid = document.createElement("div");
+    this.grid.setAttribute("role", "grid");
+    this.grid.setAttribute("aria-label", this.getAttribute("label"));
+    this.grid.setAttribute("aria-activedescendant", "heatmap-cell");
+    this.grid.tabIndex = 0;
+    this.grid.append(row);
+    this.grid.addEventListener("keydown", (event) => this.key(event));
+    this.grid.addEventListener("focus", () => this.go(this.at));
+    this.grid.addEventListener("blur", () => this.paint());
+    this.replaceChildren(scroller, this.grid, this.tip);
     this.canvas.addEventListener("pointermove", (event) => this.hover(event));
     this.canvas.addEventListener("pointerleave", () => this.describe(this.at));
     this.canvas.addEventListener("click", (event) => this.click(event));
@@ -101,7 +104,7 @@ class NxHeatmap extends HTMLElement {
       months.forEach((name, month) => pen.fillText(name, this.place(Date.UTC(year, month, 1))[0] + (month ? 4 : 0), row * yearHeight + 12));
     });
     this.found.cells.forEach(([state], index) => this.dot(pen, token, state, this.first + index * day));
-    if (document.activeElement === this || this.getAttribute("open")) {
+    if (document.activeElement === this.grid || this.getAttribute("open")) {
       const [x, y] = this.place(this.at);
       pen.strokeStyle = token("--accent");
       pen.lineWidth = 2;
