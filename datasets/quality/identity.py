@@ -94,8 +94,9 @@ def _numbers(ids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     sums = np.zeros((2, len(ids)), np.uint64)
     for length in np.unique(lengths[lengths <= _LONGEST]).tolist():
         members = np.flatnonzero(lengths == length)
-        for begin in range(0, len(members), CELLS // max(length, 1)):
-            part = members[begin : begin + CELLS // max(length, 1)]
+        rows = max(CELLS // max(length, 1), 1)
+        for begin in range(0, len(members), rows):
+            part = members[begin : begin + rows]
             texts = data[offsets[part][:, None] + np.arange(length)].astype(np.uint64) + np.uint64(1)
             sums[:, part] = _sums(texts, length)
     for at in np.flatnonzero(lengths > _LONGEST).tolist():

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.browser
+
 ROW = ".up-queue .up-row"
 PROBLEM = "nx-upload-session > [data-problem]"
 

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tests.kit.terminal import HEARING
 from tradenexus.cli.ledger import Ledger
 
 
@@ -254,7 +255,7 @@ def test_ctrl_c_pauses_and_prints_how_to_go_on(platform, home, nexus, signum):
     big = home / "big.csv"
     big.write_bytes(b"time,price\n" + b"1,2\n" * 500_000)
     words = [sys.executable, "-m", "tradenexus.cli", "upload", str(big), "--rate-limit", "600k"]
-    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(words, **HEARING)
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and not any(len(upload.data) > 0 for upload in platform.uploads.values()):
         time.sleep(0.05)

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from tests.kit.terminal import HEARING
+
 
 @pytest.fixture
 def dataset(platform):
@@ -64,7 +66,7 @@ def test_ctrl_c_stops_watching_and_not_the_job(platform):
     platform.job_states = ["running"] * 10_000
     job = platform.job("dataset.validate")
     command = [sys.executable, "-m", "tradenexus.cli", "job", "watch", job["id"]]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+    child = subprocess.Popen(command, env=os.environ, **HEARING)
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and job["state"] != "running":
         time.sleep(0.05)
