@@ -142,7 +142,7 @@ class TableFile(ProviderPage):
         """Answer the file; cells that a spreadsheet would run as a formula are quoted."""
         row, name = self.find(Backtest, kwargs["ref"]), kwargs["name"]
         points = curves.sampled(row.equity, row.drawdown, max(len(row.equity), 1)) if name == "equity" else row.trades
-        columns = list(dict.fromkeys(key for point in points for key in point))
+        columns = sorted({key for point in points for key in point})  # PostgreSQL keeps no order of keys
         out = io.StringIO()
         writer = csv.writer(out)
         writer.writerow(["provider", *columns])

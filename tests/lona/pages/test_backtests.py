@@ -118,7 +118,7 @@ def test_a_file_of_trades_runs_no_formula(browser, version, strategy):
     row = backtest_of(version, strategy, trades=1)
     Backtest.everyone.filter(id=row.id).update(trades=[{"symbol": "=cmd()", "pnl": -1.5}])
     body = browser.get(f"/backtests/{row.ref}/trades.csv").content.decode()
-    assert body.splitlines() == ["provider,symbol,pnl", "Sandbox (local),'=cmd(),-1.5"]
+    assert body.splitlines() == ["provider,pnl,symbol", "Sandbox (local),-1.5,'=cmd()"]
     assert browser.get(f"/backtests/{row.ref}/secrets.csv").status_code == 404
 
 
