@@ -2,7 +2,7 @@
 
 Keys (in the storage alias `data`):  raw/<tenant>/<dataset>/<version>            the uploaded bytes as they came
                                      versions/<tenant>/<dataset>/<version>/<n>-<digest>.parquet, rejects-<job>-<n>.jsonl
-Local:  <home>/uploads/<2 hex>/<upload>/data      bytes on their way in        <home>/work/<job>    room of one job
+Local:  uploads/<2 hex>/<upload>/data  below NEXUS_HOME: bytes on their way in (a job's scratch folder is the run's own)
 """
 
 from __future__ import annotations
