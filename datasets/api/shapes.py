@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework import serializers
-from tradenexus.jobs.api import JobSerializer
 
 from datasets.models import Dataset, DatasetVersion, Status, VersionFile
 from datasets.reads import time_text
 from tradenexus import ids
+from tradenexus.jobs.api import JobSerializer
 from tradenexus.rest import shapes
 
 VERSION_PARAMETER_WORDS = "Version number; default: the newest in a legal state for the action"
