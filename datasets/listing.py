@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from datasets.models import Dataset, DatasetVersion, Status
+from datasets.models import Dataset, DatasetVersion, Status, UploadSession
 from tradenexus import ids
 from tradenexus.errors import BadRequest
 
@@ -67,11 +66,17 @@ def counts(tenant_id: UUID) -> dict[str, int]:
     return dict(Dataset.of(tenant_id).filter(version__gte=1).order_by().values_list("status").annotate(Count("id")))
 
 
-def newest_of(rows: list[Dataset]) -> Any:
-    """Return the version that each dataset shows (its newest in use, else its newest), in one query."""
-    if not rows:
-        return []
-    mine = DatasetVersion.of(rows[0].tenant_id).filter(dataset__in=rows)
-    used = DatasetVersion.of(rows[0].tenant_id).filter(dataset=OuterRef("dataset")).exclude(status=Status.ARCHIVED)
-    newest = used.order_by("-number").values("number")[:1]
-    return mine.filter(number=Coalesce(Subquery(newest), F("dataset__version"))).select_related("upload")
+def newest_of(rows: list[Dataset]) -> QuerySet[DatasetVersion]:
+    """Return the version that each dataset shows (its newest in use, else its newest), without its plan and parameters.
+
+    The datasets are one tenant's already. Naming the tenant again would be no safer, and SQLite would read all of the
+    tenant's versions to find these few.
+    """
+    newest = DatasetVersion.everyone.filter(dataset=OuterRef("id")).order_by("-number").values("id")
+    shown = Coalesce(Subquery(newest.exclude(status=Status.ARCHIVED)[:1]), Subquery(newest[:1]))
+    asked = Dataset.everyone.filter(id__in=[row.id for row in rows]).order_by().values(shown=shown)
+    return DatasetVersion.everyone.filter(id__in=asked).defer("plan", "params").prefetch_related(_OPEN_UPLOADS)
+
+
+# Only a version that is uploading shows its upload; all others have one too, of no interest here.
+_OPEN_UPLOADS = Prefetch("upload", UploadSession.everyone.filter(version__status=Status.UPLOADING).only("version"))

@@ -48,8 +48,7 @@ class HomePart(Page):
 
 
 def _newest(rows: list[Dataset]) -> list[DatasetVersion]:
-    found = listing.newest_of(rows)
-    return list(found.select_related("dataset").order_by("-created_at")) if rows else []
+    return list(listing.newest_of(rows).select_related("dataset").order_by("-created_at"))
 
 
 def _need(version: DatasetVersion) -> dict[str, Any]:
