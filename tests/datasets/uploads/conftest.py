@@ -13,7 +13,7 @@ def server(tmp_path_factory):
         tmp_path_factory.mktemp("server"),
         NEXUS_MAX_UPLOAD_BYTES=str(1 << 30),
         NEXUS_TENANT_OPEN_UPLOADS="1000",
-        NEXUS_UPLOAD_IDLE_S="2",
+        NEXUS_UPLOAD_IDLE_S="8",
     ) as running:
         yield running
 
