@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import structlog
 from asgiref.sync import sync_to_async
@@ -72,7 +73,8 @@ class Hub:
             self._task = None
 
     async def _run(self) -> None:
-        listener = asyncio.create_task(self._listen()) if settings.REDIS_URL else None
+        ended = asyncio.Event()
+        listener = asyncio.create_task(self._listen(ended)) if settings.REDIS_URL else None
         pause = POLL_WITH_REDIS_S if listener else POLL_S
         try:
             while True:
@@ -81,6 +83,7 @@ class Hub:
                 self._signal.clear()
                 await self._deliver()
         finally:
+            ended.set()
             if listener:
                 listener.cancel()
 
@@ -97,16 +100,18 @@ class Hub:
             for subscription in self._watchers.get(event["tenant"], ()):
                 subscription.put(event["frame"])
 
-    async def _listen(self) -> None:
+    async def _listen(self, ended: asyncio.Event) -> None:
+        """Turn messages into signals. The client may swallow a cancel, so each wait is short and looks at `ended`."""
         from redis import asyncio as redis
         from redis.exceptions import RedisError
 
-        while True:
+        while not ended.is_set():
             try:
                 async with redis.from_url(settings.REDIS_URL) as client, client.pubsub() as channel:
                     await channel.subscribe(CHANNEL)
-                    async for _message in channel.listen():
-                        self._signal.set()
+                    while not ended.is_set():
+                        if await channel.get_message(timeout=1.0):
+                            self._signal.set()
             except (RedisError, OSError) as error:
                 log.warning("redis_unreachable", error=str(error))
                 await asyncio.sleep(1)
@@ -135,12 +140,12 @@ async def head_of(tenant_id: UUID) -> int:
     return head.event_seq if head else 0
 
 
-_hubs: dict[int, Hub] = {}
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 
 def hub() -> Hub:
     """Return the hub of the running event loop."""
-    return _hubs.setdefault(id(asyncio.get_running_loop()), Hub())
+    return _hubs.setdefault(asyncio.get_running_loop(), Hub())
 
 
 def wake(_tenant_id: UUID) -> None:
