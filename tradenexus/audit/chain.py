@@ -38,13 +38,27 @@ def record(
     details: dict[str, Any] | None = None,
 ) -> Entry:
     """Append one entry to the actor's tenant's chain; inside a transaction, whose last statements this should be."""
+    return append(draft(actor, action, subject, old=old, new=new, reason=reason, details=details))
+
+
+def append(entry: Entry) -> Entry:
+    """Give a drafted entry its place at the end of its tenant's chain, and keep it."""
+    entry.seq, entry.prev_hash = _next(entry.tenant_id)
+    entry.hash = link(entry)
+    entry.save(force_insert=True)
+    Head.objects.filter(tenant_id=entry.tenant_id).update(audit_hash=entry.hash, audit_previous=entry.prev_hash)
+    return entry
+
+
+def draft(
+    actor: Actor, action: str, subject: str, *, old: str, new: str, reason: str, details: dict[str, Any] | None
+) -> Entry:
+    """Return an entry that has no place in the chain yet; inside a transaction only."""
     if not connection.in_atomic_block:
         raise RuntimeError("an audit entry must be written in the transaction of what it tells about")
-    seq, previous = _next(actor.tenant_id)
-    entry = Entry(
+    return Entry(
         id=ids.uuid7(),
         tenant_id=actor.tenant_id,
-        seq=seq,
         at=db.now(),
         user_id=actor.user_id,
         via=actor.via,
@@ -55,12 +69,7 @@ def record(
         new=new,
         reason=reason.replace("\0", "\ufffd"),
         details=exact(details or {}),
-        prev_hash=previous,
     )
-    entry.hash = link(entry)
-    entry.save(force_insert=True)
-    Head.objects.filter(tenant_id=actor.tenant_id).update(audit_hash=entry.hash)
-    return entry
 
 
 def link(entry: Entry) -> str:
@@ -127,7 +136,8 @@ def _next(tenant_id: UUID) -> tuple[int, str]:
     """Take the next number; the row stays locked to the end of the transaction."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO audit_head (tenant_id, audit_seq, audit_hash, event_seq) VALUES (%s, 1, %s, 0)"
+            "INSERT INTO audit_head (tenant_id, audit_seq, audit_hash, audit_previous, event_seq)"
+            " VALUES (%s, 1, %s, '', 0)"
             " ON CONFLICT (tenant_id) DO UPDATE SET audit_seq = audit_head.audit_seq + 1"
             " RETURNING audit_seq, audit_hash",
             [tenant_id.hex if db.is_sqlite() else tenant_id, GENESIS],

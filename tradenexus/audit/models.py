@@ -13,6 +13,7 @@ class Head(models.Model):
     tenant = models.OneToOneField(Tenant, on_delete=models.PROTECT, primary_key=True, related_name="+")
     audit_seq = models.BigIntegerField(default=0)
     audit_hash = models.CharField(max_length=64, default=GENESIS)
+    audit_previous = models.CharField(max_length=64, blank=True, default="")  # the newest entry's prev_hash
     event_seq = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:

@@ -10,7 +10,8 @@ from django.db import connection, transaction
 from tradenexus import db
 from tradenexus.actor import Actor
 from tradenexus.audit import chain
-from tradenexus.events import hub
+from tradenexus.audit.models import Entry
+from tradenexus.events import hub, postgres
 from tradenexus.events.models import Event
 
 
@@ -30,18 +31,24 @@ def record(
     Call it last in the transaction: it locks the tenant's head row until commit, which makes number order commit
     order. `data` is what watchers see beside action, subject, old and new.
     """
-    entry = chain.record(actor, action, subject, old=old, new=new, reason=reason, details=details)
-    seq = _next(actor.tenant_id)
     shown = {"old": old, "new": new, "reason": reason, "requestId": actor.request_id, **(data or {})}
-    Event.everyone.create(tenant_id=actor.tenant_id, seq=seq, at=entry.at, type=action, subject=subject, data=shown)
+    entry = chain.draft(actor, action, subject, old=old, new=new, reason=reason, details=details)
+    event = Event(tenant_id=actor.tenant_id, at=entry.at, type=action, subject=subject, data=shown)
+    seq = _append_one_by_one(entry, event) if db.is_sqlite() else postgres.append(entry, event)
     transaction.on_commit(lambda: hub.wake(actor.tenant_id))
     return seq
+
+
+def _append_one_by_one(entry: Entry, event: Event) -> int:
+    chain.append(entry)
+    event.seq = _next(entry.tenant_id)
+    event.save(force_insert=True)
+    return event.seq
 
 
 def _next(tenant_id: UUID) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE audit_head SET event_seq = event_seq + 1 WHERE tenant_id = %s RETURNING event_seq",
-            [tenant_id.hex if db.is_sqlite() else tenant_id],
+            "UPDATE audit_head SET event_seq = event_seq + 1 WHERE tenant_id = %s RETURNING event_seq", [tenant_id.hex]
         )
         return cursor.fetchone()[0]

@@ -28,6 +28,20 @@ def test_a_written_chain_verifies_and_tells_its_length(owner):
     assert (answer["ok"], answer["firstBad"]) == (True, None)
 
 
+def test_the_link_that_the_database_may_make_is_the_one_we_verify_with(owner):
+    """A reason of any text hashes alike in Python and in PostgreSQL; entry, head and event carry one story."""
+    reason = "Zürich 東京 \\ \" ' %s %% {} 0001\n\u2028"
+    with db.atomic():
+        number = outbox.record(owner.actor, "test.happened", "dsv_x", reason=reason, data={"rows": 3, "what": reason})
+    entry, head = Entry.of(owner.tenant.id).get(), Head.objects.get(tenant=owner.tenant)
+    assert entry.hash == chain.link(entry)
+    assert (entry.seq, entry.reason, entry.prev_hash) == (1, reason, "0" * 64)
+    assert (head.audit_seq, head.audit_hash, head.audit_previous) == (1, entry.hash, entry.prev_hash)
+    event = Event.of(owner.tenant.id).get(seq=number)
+    assert (event.type, event.subject, event.at) == ("test.happened", "dsv_x", entry.at)
+    assert (event.data["rows"], event.data["reason"], event.data["what"]) == (3, reason, reason)
+
+
 @pytest.mark.parametrize(
     ("column", "value"), [("reason", "x"), ("new", "y"), ("user_id", None), ("details", {"a": 1}), ("hash", "0" * 64)]
 )
