@@ -60,7 +60,10 @@ class Clock:
             return self._text(array.cast(pa.string()), rows)
         if pa.types.is_integer(kind):
             return self._epoch(array.cast(pa.int64()), rows)
-        if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        if pa.types.is_decimal(kind):
+            # Its digits, all of them: a double has too few for nanoseconds.
+            return self._text(array.cast(pa.string()), rows)
+        if pa.types.is_floating(kind):
             return self._fractions(array.cast(pa.float64(), safe=False), rows)
         if pa.types.is_timestamp(kind):
             return self._typed(array)

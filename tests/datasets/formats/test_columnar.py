@@ -141,6 +141,14 @@ def test_every_scalar_type_is_converted(tmp_path):
     assert batch.table.column("sequence").to_pylist() == [1, 2]
 
 
+@pytest.mark.parametrize("kind", [pa.decimal128(18, 8), pa.decimal256(50, 8)])
+def test_decimals_become_the_doubles_that_their_digits_name(tmp_path, kind):
+    written = ["0.00596854", "4331.04294015", "161.95420000", "-37.63000000"]
+    table = pa.table({"t": [1_700_000_000] * 4, "p": pa.array([Decimal(text) for text in written], kind)})
+    [batch] = batches(tmp_path, parquet(table), format="parquet", **PLAN)
+    assert batch.table.column("price").to_pylist() == [float(text) for text in written]
+
+
 def test_empty_prices_are_rejected_by_row(tmp_path):
     table = pa.table({"t": [1_700_000_000] * 3, "p": [1.0, None, 3.0]})
     found = batches(tmp_path, parquet(table), format="parquet", **PLAN)

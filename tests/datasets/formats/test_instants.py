@@ -1,6 +1,7 @@
 """Times: the unit by magnitude, zones honoured or asked for, impossible local times marked, never a guess."""
 
 import datetime as dt
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -60,6 +61,11 @@ def test_zero_empty_and_impossible_epochs_are_marked():
 
 def test_fractions_of_seconds_keep_their_digits_in_text():
     assert convert(["1618677816.843429812", "1618677817"]) == ["2021-04-17T16:43:36.843429812", "2021-04-17T16:43:37"]
+
+
+def test_fractions_in_decimals_keep_their_digits():
+    seconds = Decimal("1618677816.843429812")
+    assert convert([seconds, None], pa.decimal128(19, 9)) == ["2021-04-17T16:43:36.843429812", "NULL_VALUE"]
 
 
 def test_fractions_in_doubles_are_read_to_the_microsecond():
