@@ -10,6 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import IO, Any
 
 import numpy as np
@@ -313,7 +314,7 @@ def _plain(value: pa.Scalar) -> str | None:
 def _written(value: Any) -> str | None:
     if value is None:
         return None
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+    return str(value) if isinstance(value, (str, Decimal)) else json.dumps(value, default=str)
 
 
 def _even(data: bytes, encoding: str) -> int:
