@@ -31,7 +31,9 @@ class Reading(serializers.Serializer):
     """How the file is to be read, as far as the client knows."""
 
     kind = serializers.ChoiceField(KINDS, required=False)
-    columnMapping = serializers.DictField(required=False)
+    columnMapping = serializers.DictField(
+        child=serializers.CharField(max_length=512, allow_blank=True, allow_null=True), required=False
+    )
     symbol = serializers.CharField(required=False, max_length=128)
     venue = serializers.CharField(required=False, max_length=64)
     timezone = serializers.CharField(required=False, max_length=64)

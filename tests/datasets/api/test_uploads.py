@@ -59,6 +59,8 @@ def test_init_opens_a_version_and_an_upload(owner):
         ("timestampUnit", "fortnights"),
         ("columnMapping", []),
         ("columnMapping", {"price": "a\0"}),
+        ("columnMapping", {"price": ["a"]}),
+        ("columnMapping", {"price": {"column": "a"}}),
         ("surprise", 1),
     ],
 )
