@@ -95,6 +95,12 @@ class RecordsNotFound(Unprocessable):
     code = "RECORDS_NOT_FOUND"
 
 
+class RecordsElsewhere(Unprocessable):
+    """Records of the same form stand in several arrays of the JSON; reading one would lose the others. Split them."""
+
+    code = "RECORDS_ELSEWHERE"
+
+
 class ColumnMissing(Unprocessable):
     """A mapped column is not in the file; `details` lists those that are. Correct the mapping."""
 

@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from datasets.formats import blocks, targets
 from datasets.formats.batches import VALUE_CHARS, Reject
-from datasets.formats.errors import ColumnMissing, RecordsNotFound
-from datasets.formats.jsonscan import Scanner
+from datasets.formats.errors import ColumnMissing, RecordsElsewhere, RecordsNotFound
+from datasets.formats.jsonscan import Record, Scanner
 from datasets.formats.mapper import RawBatch
 
 # The column whose value is the key under which a record's array stands: {"AAPL": [...]}.
@@ -47,11 +47,15 @@ def read_arrays(pieces: Iterable[bytes], plan: dict[str, Any]) -> Iterator[RawBa
     held: list[tuple[tuple[str, ...], Any]] = []
     lines: list[int] = []
     at = 0
+    form: Any = None
     for record in Scanner(pieces).records():
         if place is None and isinstance(record.value, (dict, list)):
             place = record.path
         if place is None or not _is_under(record.path, place):
+            if form is not None and shape(record.value) == form:
+                raise _elsewhere(record, place)
             continue
+        form = shape(record.value) if form is None else form
         held.append((record.path, record.value))
         lines.append(record.line)
         if len(held) == BATCH_ROWS:
@@ -63,6 +67,11 @@ def read_arrays(pieces: Iterable[bytes], plan: dict[str, Any]) -> Iterator[RawBa
     elif at == 0:
         where = "/".join(place) if place else "any array"
         raise RecordsNotFound(f"There are no records in {where}.", {"recordsPath": list(place or ())})
+
+
+def shape(value: Any) -> Any:
+    """Return what tells records of one kind from others: the names of an object, the length of an array, or None."""
+    return frozenset(value) if isinstance(value, dict) else len(value) if isinstance(value, list) else None
 
 
 def flatten(value: Any) -> dict[str, Any]:
@@ -174,6 +183,14 @@ def _parse_lines(lines: list[bytes], numbers: np.ndarray, row: int) -> tuple[lis
 
 def _reject(row: Any, line: Any, value: Any, reason: str) -> Reject:
     return Reject(int(row), int(line), None, str(value)[:VALUE_CHARS], reason)
+
+
+def _elsewhere(record: Record, place: tuple[str, ...] | None) -> RecordsElsewhere:
+    where, other = ("/".join(path)[:80] or "the outermost array" for path in (place or (), record.path))
+    return RecordsElsewhere(
+        f"Records like those in {where} stand in {other} too, from line {record.line} on.",
+        {"line": record.line, "recordsPath": list(place or ()), "other": list(record.path)},
+    )
 
 
 def _is_under(path: tuple[str, ...], place: tuple[str, ...]) -> bool:

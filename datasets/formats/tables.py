@@ -202,19 +202,19 @@ def _of_json(text: str, whole: bool, overrides: Mapping[str, Any]) -> Table:
         records = [record for record in map(_loaded, usable[:SAMPLE_ROWS]) if isinstance(record, (dict, list))]
         return _of_records(records, {**found, "format": "jsonl"}, len(usable))
     place: tuple[str, ...] | None = None
-    records, seen, keys = [], 0, set()
+    records, seen, twins = [], 0, False
     for path, record in _some_records(text):
         place = path if place is None else place
-        keys.add(path)
         if len(path) != len(place) or path[:-1] != place[:-1]:
             continue
         seen += 1
         if len(records) < SAMPLE_ROWS and path == place:
             records.append(record)
+        twins = twins or (path != place and jsontext.shape(record) == jsontext.shape(records[0]))
     if place is None:
         raise RecordsNotFound("There is no array of objects or arrays in this JSON.")
-    # {"bars": {"AAPL": [...], "MSFT": [...]}}: the key under which an array stands is a column.
-    keyed = len(place) >= 2 and _SYMBOL.fullmatch(place[-1]) is not None
+    # {"bars": {"AAPL": [...], "MSFT": [...]}} or without "bars": the key under which an array stands is a column.
+    keyed = bool(place) and (twins or _SYMBOL.fullmatch(place[-1]) is not None)
     found |= {"format": "json", "recordsPath": [*place[:-1], "*"] if keyed else list(place)}
     return _of_records(records, found, seen, place[-1] if keyed else None)
 
@@ -251,8 +251,10 @@ def _are_lines(lines: list[str]) -> bool:
 
 
 def _holds_records(value: Any) -> bool:
-    inner = value.values() if isinstance(value, dict) else []
-    return any(isinstance(each, list) and each and isinstance(each[0], (dict, list)) for each in inner)
+    """Tell whether an array of records stands anywhere inside, as in the answers of most vendors."""
+    if isinstance(value, list):
+        return bool(value) and isinstance(value[0], (dict, list))
+    return isinstance(value, dict) and any(map(_holds_records, value.values()))
 
 
 def _loaded(line: str) -> Any:

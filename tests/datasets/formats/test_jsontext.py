@@ -2,7 +2,7 @@
 
 import pytest
 
-from datasets.formats.errors import ColumnMissing, JsonInvalid, RecordsNotFound, TruncatedFile
+from datasets.formats.errors import ColumnMissing, JsonInvalid, RecordsElsewhere, RecordsNotFound, TruncatedFile
 from tests.datasets.formats.writing import batches, rejects, rows
 
 JSON = {"format": "json", "columnMapping": {"ts_event": "t", "price": "p"}}
@@ -52,6 +52,13 @@ def test_the_key_of_an_array_can_be_the_symbol(tmp_path):
     text = '{"bars": {"A": [{"t": 1700000000, "p": 1}], "B": [{"t": 1700000000, "p": 2}]}, "x": [[1]]}'
     plan = {**JSON, "recordsPath": ["bars", "*"], "columnMapping": {**JSON["columnMapping"], "symbol": "@key"}}
     assert rows(tmp_path, text, "symbol", **plan) == (["A", "B"], [])
+
+
+def test_records_that_the_place_leaves_out_are_not_lost_in_silence(tmp_path):
+    text = '{"A": {"bars": [{"t": 1700000000, "p": 1}]},\n"B": {"bars": [{"t": 1700000000, "p": 2}]}, "x": [{"q": 1}]}'
+    with pytest.raises(RecordsElsewhere) as caught:
+        batches(tmp_path, text, **JSON | {"recordsPath": ["A", "bars"]})
+    assert (caught.value.details["other"], caught.value.details["line"]) == (["B", "bars"], 2)
 
 
 def test_lines_that_are_no_json_are_rejected_and_the_others_kept(tmp_path):

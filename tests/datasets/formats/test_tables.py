@@ -2,7 +2,12 @@
 
 import bz2
 import gzip
+import io
+import json
+from decimal import Decimal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from datasets.formats import sniff, tables
@@ -57,3 +62,37 @@ def test_twenty_thousand_columns_are_refused_at_once():
     names = ",".join(f"c{number}" for number in range(20_000)).encode()
     with pytest.raises(TooManyColumns):
         look(names + b"\n" + names + b"\n", "t.csv")
+
+
+def known(data, filename):
+    return sniff.sniff(data, None, filename, len(data))
+
+
+def mapped(found):
+    return {target: each["column"] for target, each in found["mapping"].items()}
+
+
+def test_decimal_prices_are_numbers():
+    out = io.BytesIO()
+    prices = pa.array([Decimal("100.125"), Decimal("99.000")])
+    pq.write_table(pa.table({"time": [1_700_000_000, 1_700_000_001], "price": prices, "size": prices}), out)
+    found = known(out.getvalue(), "x.parquet")
+    assert (found["kind"], mapped(found)) == ("trades", {"ts_event": "time", "price": "price", "size": "size"})
+    assert found["columns"][1]["samples"] == ["100.125", "99.000"]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize(
+    ("outer", "place", "symbol"),
+    [
+        (lambda rows: {"status": "ok", "data": {"trades": rows}}, ["data", "trades"], None),
+        (lambda rows: {"bars": {"AAPL": rows, "MSFT": rows}, "next": None}, ["bars", "*"], "@key"),
+        (lambda rows: {"AAPL": rows}, ["*"], "@key"),
+        (lambda rows: {"btcusdt": rows, "ethusdt": rows, "notes": [{"text": "x"}]}, ["*"], "@key"),
+    ],
+)
+def test_records_are_found_inside_the_answer_of_a_vendor_however_it_is_set(indent, outer, place, symbol):
+    rows = [{"t": 1_700_000_000_000 + n, "price": 1.5, "size": 2} for n in range(3)]
+    found = known(json.dumps(outer(rows), indent=indent).encode(), "BTC-USD.json")
+    assert (found["format"], found["kind"], found["recordsPath"]) == ("json", "trades", place)
+    assert mapped(found).get("symbol") == symbol
