@@ -24,11 +24,14 @@ SCALE = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 # A second count of 1e11 is the year 5138; the same number of milliseconds is 1973. Each unit is a thousand times on.
 BORDERS = np.array([10**11, 10**14, 10**17], dtype=np.int64)
 _NAIVE = pa.timestamp("ns")
+_MOST = 0.9
 
 EPOCH = r"^-?\d{9,19}$"
 EPOCH_FRACTION = r"^-?\d{9,19}\.\d+$"
 DATE = r"^\d{4}-\d{2}-\d{2}$|^\d{4}/\d{2}/\d{2}$"
 COMPACT_DATE = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$"
+# A date and a time of day in digits alone. As a count of milliseconds 202410080930 would be a day of 1976.
+STAMP = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d([0-5]\d)?$"
 NAIVE = r"^\d{4}[-/]\d{2}[-/]\d{2}[T ]\d{2}(:?\d{2}(:?\d{2}([.,]\d{1,9})?)?)?$"
 OFFSET = r"^\d{4}[-/]\d{2}[-/]\d{2}[T ]\d{2}:?\d{2}(:?\d{2}([.,]\d{1,9})?)? ?(Z|z|UTC|GMT|[+-]\d{2}(:?\d{2})?)$"
 # Day and month in either order: only a declared order or pattern makes sense of them.
@@ -51,12 +54,14 @@ class Clock:
         self._zone: str | None = plan.get("timezone") or None
         self._pattern: str | None = _pattern(plan)
         self._order: str | None = plan.get("dateOrder")
+        # Whether the column is written as STAMP, told by most of its first values. None before.
+        self._stamps: bool | None = None if self.unit is None else False
 
     def convert(self, array: pa.Array | pa.ChunkedArray, rows: np.ndarray) -> Times:
         """Convert one batch; `rows` are record numbers for TimestampUnitsMixed. TimezoneRequired for naive times."""
         array = cells.plain(array)
         kind = array.type
-        if pa.types.is_integer(kind) and self._pattern == "date":
+        if pa.types.is_integer(kind) and (self._pattern is not None or self._are_stamps(array)):
             return self._text(array.cast(pa.string()), rows)
         if pa.types.is_integer(kind):
             return self._epoch(array.cast(pa.int64()), rows)
@@ -74,6 +79,19 @@ class Clock:
         if pa.types.is_null(kind):
             return Times(np.zeros(len(array), np.int64), dict.fromkeys(range(len(array)), "NULL_VALUE"))
         raise ColumnTypeUnsupported(f"A column of type {kind} holds no times.", {"type": str(kind)})
+
+    def _digits(self, text: pa.Array) -> list[tuple[str | None, Callable[[pa.Array, np.ndarray], Times]]]:
+        if self._are_stamps(text):
+            return [(STAMP, lambda part, at: self._naive(_separated(part)))]
+        return [
+            (EPOCH, lambda part, at: self._epoch(cells.cast_or_null(part, pa.int64())[0], at)),
+            (EPOCH_FRACTION, self._decimal),
+        ]
+
+    def _are_stamps(self, array: pa.Array) -> bool:
+        if self._stamps is None and array.null_count < len(array):
+            self._stamps = float(_matches(array.drop_null().cast(pa.string()), STAMP).mean()) >= _MOST
+        return bool(self._stamps)
 
     def _epoch(self, array: pa.Array, rows: np.ndarray) -> Times:
         present = cells.present(array)
@@ -146,8 +164,7 @@ class Clock:
             times.reasons[at] = "NULL_VALUE"
         forms: list[tuple[str | None, Callable[[pa.Array, np.ndarray], Times]]] = [
             (COMPACT_DATE, self._compact),
-            (EPOCH, lambda part, at: self._epoch(cells.cast_or_null(part, pa.int64())[0], at)),
-            (EPOCH_FRACTION, self._decimal),
+            *self._digits(text),
             (DATE, lambda part, at: _done(*cells.cast_or_null(_dashed(part), _NAIVE))),
             (NAIVE, lambda part, at: self._naive(part)),
             (OFFSET, lambda part, at: _done(*cells.cast_or_null(_zoned(part), TIMESTAMP))),
@@ -205,6 +222,11 @@ def _pattern(plan: dict[str, Any]) -> str | None:
 
 def _matches(text: pa.Array, form: str) -> np.ndarray:
     return np.asarray(pc.match_substring_regex(text, form).fill_null(False)).astype(bool)
+
+
+def _separated(text: pa.Array) -> pa.Array:
+    minutes = pc.replace_substring_regex(text, r"^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})", r"\1-\2-\3 \4:\5")
+    return pc.replace_substring_regex(minutes, r"(:\d{2})(\d{2})$", r"\1:\2")
 
 
 def _dashed(text: pa.Array) -> pa.Array:

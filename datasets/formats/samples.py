@@ -32,6 +32,7 @@ _EARLIEST_S, _LATEST_S = 631_152_000, 4_102_444_800
 _FORMS = (
     ("date", re.compile(instants.DATE)),
     ("date", re.compile(instants.COMPACT_DATE)),
+    ("stamp", re.compile(instants.STAMP)),
     ("iso_naive", re.compile(instants.NAIVE)),
     ("iso_offset", re.compile(instants.OFFSET)),
     ("either", re.compile(instants.EITHER_ORDER)),
@@ -197,7 +198,7 @@ def _read_times(column: Column) -> dict[str, Any] | None:
         return _with_ends(column, {"unit": None, "format": "date", "zone": "UTC"})
     if not column.filled:
         return None
-    if column.type == "integer" and column.form != "date":
+    if column.type == "integer" and column.form not in ("date", "stamp"):
         return _epoch(column, "epoch")
     if column.type == "number":
         return _epoch(column, "epoch_decimal")
@@ -212,6 +213,7 @@ def _read_times(column: Column) -> dict[str, Any] | None:
     # Bars of days are often exported with a midnight that means nothing.
     if form == "iso_naive" and all(_MIDNIGHT.search(value) for value in column.filled):
         return _with_ends(column, {"unit": None, "format": "midnight", "zone": None})
+    form = "iso_naive" if form == "stamp" else form
     zone = "UTC" if form == "date" else "offset" if form == "iso_offset" else None
     return _with_ends(column, {"unit": None, "format": form, "zone": zone})
 

@@ -42,6 +42,24 @@ def test_ticks_at_millisecond_steps_are_still_nanoseconds():
     assert convert([WHEN, WHEN + 10**6])[1].endswith(".621")
 
 
+@pytest.mark.parametrize("values", [["202410080930", None, "202410080931"], [202410080930, None, 202410080931]])
+def test_dates_and_times_in_digits_alone_are_no_count_of_milliseconds(values):
+    assert convert(values, timezone="UTC") == ["2024-10-08T09:30:00", "NULL_VALUE", "2024-10-08T09:31:00"]
+    with pytest.raises(TimezoneRequired):
+        convert(values)
+    assert convert(values[:1], timestampUnit="ms") == ["1976-05-31T17:01:20.93"]
+
+
+def test_one_impossible_date_among_digits_is_marked():
+    values = [f"2024100809300{second}" for second in range(10)] + ["20241308093010"]
+    assert convert(values, timezone="UTC")[-2:] == ["2024-10-08T09:30:09", "TIMESTAMP_INVALID"]
+
+
+def test_a_declared_pattern_is_obeyed_for_integers_too():
+    assert convert([81020240930], timestampFormat="%d%m%Y%H%M", timezone="UTC") == ["TIMESTAMP_INVALID"]
+    assert convert([18102024], timestampFormat="%d%m%Y") == ["2024-10-18T00:00:00"]
+
+
 def test_mixed_units_are_refused_with_their_rows():
     clock = Clock({})
     clock.convert(pa.array([WHEN // 10**9] * 3), np.arange(3))

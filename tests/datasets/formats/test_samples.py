@@ -54,3 +54,9 @@ def test_ids_that_are_not_all_integers_stay_text():
 def test_a_name_that_cannot_be_stored_is_mapped_by_number():
     found = look(*(f"{AT + at},100,1" for at in range(40)), head="time\0,price,size")
     assert found["mapping"]["ts_event"]["column"] == 0
+
+
+def test_dates_and_times_in_digits_alone_are_times_without_a_zone():
+    time = of(["202410080930", "202410080931"]).time
+    assert (time["unit"], time["format"], time["zone"]) == (None, "iso_naive", None)
+    assert (time["first"], time["last"]) == ("2024-10-08T09:30:00Z", "2024-10-08T09:31:00Z")
