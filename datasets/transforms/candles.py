@@ -87,7 +87,7 @@ class _Instrument:
         self.parquet = pq.ParquetFile(each["path"])
         target = intervals.parse(asked["frequency"])
         session = None if kind == kinds.BARS and _is_daily(each) else asked["session"]
-        days = grid.days(session, *_span(self.parquet))
+        days = grid.days(session, *_whole_buckets(target, *_span(self.parquet)))
         minute = intervals.parse("1m")
         self.grids = [grid.Grid(target, days)]
         if kind != kinds.BARS and through_minutes(target) and _on_minutes(days):
@@ -178,6 +178,11 @@ def _span(parquet: pq.ParquetFile) -> tuple[int, int]:
     ends = [parquet.read_row_group(number, columns=["ts_event"]).column(0) for number in (0, groups - 1)]
     first, last = (end.cast(pa.int64()) for end in ends)
     return first[0].as_py(), last[-1].as_py()
+
+
+def _whole_buckets(target: Interval, first: int, last: int) -> tuple[int, int]:
+    # A bar of several days is named by its bucket's first day, wherever in it the data begins.
+    return target.floor(first - intervals.DAY), last
 
 
 def _file(each: dict[str, Any], written: canonical.Written, frequency: str) -> dict[str, Any]:

@@ -181,6 +181,24 @@ def test_days_of_a_zone_have_23_and_25_hours_when_the_clocks_change(tmp_path):
     assert bars(build(tmp_path, [source], frequency="1d", session="Europe/Berlin"))["volume"][0] == 25.0
 
 
+@pytest.mark.parametrize(
+    ("session", "frequency", "opens"),
+    [
+        ("Europe/Berlin", "1w", "2024-03-24T23:00"),
+        ("Europe/Berlin", "1M", "2024-02-29T23:00"),
+        ("XNYS", "1w", "2024-03-25"),
+        ("XNYS", "1M", "2024-03-01"),
+        ("XNYS", "1d", "2024-03-28"),
+    ],
+)
+def test_a_bar_is_named_by_its_first_day_also_when_the_data_begins_later(tmp_path, session, frequency, opens):
+    stamp = np.datetime64("2024-03-28T15:00", "ns").astype(np.int64)  # a Thursday
+    columns = {"ts_event": [stamp], "price": [1.0], "size": [1.0]}
+    source = tape.write(tmp_path / "in.parquet", "trades", columns)
+    got = bars(build(tmp_path, [source], frequency=frequency, session=session))
+    assert got["ts"] == [np.datetime64(opens, "ns").astype(np.int64)]
+
+
 def test_days_of_a_calendar_are_its_sessions_half_days_included(tmp_path):
     # 2024-11-28 is Thanksgiving; the 29th closes at 13:00 New York, 18:00 UTC
     start = np.datetime64("2024-11-27T00:00", "ns").astype(np.int64)
