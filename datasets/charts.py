@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from datasets import summaries
+from datasets.market.ranges import RangeReversed
 from datasets.models import DatasetVersion, VersionFile
 from datasets.reads import decimal_text, files_of, time_text
 from datasets.summaries import DAY_NS
@@ -19,10 +21,12 @@ def chart(version: DatasetVersion, instrument: str | None, start: int | None, en
     """Return at most `most` (<= 5,000) bars of one instrument in [start, end) ns: the finest round span that fits.
 
     Bars that fit are given as they are, `downsampled` is False then. A bar of a version of bars says `filled` when
-    every bar in it was filled in, not traded.
+    every bar in it was filled in, not traded; its volume is None where it is unknown. RangeReversed for start >= end.
     """
     if not 1 <= most <= MAX_BARS:
         raise BadRequest(f"limit must be from 1 to {MAX_BARS}", {"fields": {"limit": [str(most)]}})
+    if start is not None and end is not None and start >= end:
+        raise RangeReversed("start must be before end")
     file = files_of(version, instrument)[0]
     start = file.t0_ns if start is None else max(start, file.t0_ns)
     end = file.t1_ns + 1 if end is None else min(end, file.t1_ns + 1)
@@ -52,11 +56,15 @@ def _own_span(file: VersionFile, kind: str, start: int, end: int, most: int) -> 
 
 def _bars(found: summaries.Bars, span_ns: int, most: int, may_be_filled: bool) -> list[dict[str, Any]]:
     times = [time_text(bucket * span_ns) for bucket in found["bucket"][:most].tolist()]
-    columns = [[decimal_text(value) for value in found[name][:most].tolist()] for name in _SHOWN]
+    columns = [[_text(value) for value in found[name][:most].tolist()] for name in _SHOWN]
     bars = [dict(zip(("time", *_SHOWN), row, strict=True)) for row in zip(times, *columns, strict=True)]
     if not may_be_filled:
         return bars
     return [bar | {"filled": bool(filled)} for bar, filled in zip(bars, found["filled"].tolist(), strict=False)]
+
+
+def _text(value: float) -> str | None:
+    return None if math.isnan(value) else decimal_text(value)
 
 
 def coverage(version: DatasetVersion, instrument: str | None) -> dict[str, Any]:

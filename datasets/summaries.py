@@ -91,7 +91,7 @@ def _raw_bars(file: VersionFile, kind: str, start: int, end: int, span_ns: int) 
             continue
         rows = np.zeros(cut.stop - cut.start)
         shown = dict(zip(("open", "high", "low", "close"), (columns[name][cut] for name in names), strict=True))
-        shown |= {"bucket": times[cut] // span_ns, "volume": np.nan_to_num(columns[volume][cut]) if volume else rows}
+        shown |= {"bucket": times[cut] // span_ns, "volume": columns[volume][cut] if volume else rows * np.nan}
         yield reduce(iter([shown | {"filled": columns["filled"][cut] if kind == "bars" else rows}]))
 
 
@@ -112,9 +112,18 @@ def reduce(parts: Iterator[Bars]) -> Bars:
         "high": np.fmax.reduceat(whole["high"], edges),
         "low": np.fmin.reduceat(whole["low"], edges),
         "close": whole["close"][last],
-        "volume": np.add.reduceat(whole["volume"], edges),
+        "volume": _added(whole["volume"], edges),
         "filled": np.minimum.reduceat(whole["filled"], edges),
     }
+
+
+def _added(volume: Any, edges: Any) -> Any:
+    """Return the sum of what is known in each part, NaN where nothing is."""
+    import numpy as np
+
+    known = ~np.isnan(volume)
+    sums = np.add.reduceat(np.where(known, volume, 0.0), edges)
+    return np.where(np.logical_or.reduceat(known, edges), sums, np.nan)
 
 
 def batches(

@@ -1,5 +1,6 @@
 """Summaries that are kept give the same bars, days and shapes as the rows themselves."""
 
+import numpy as np
 import pytest
 
 from datasets import charts, summaries
@@ -50,3 +51,14 @@ def test_only_row_groups_that_overlap_are_read(file):
     start = file.t0_ns + 10_080 * MINUTE
     rows = sum(len(times) for times, _ in summaries.batches(file, [], start, start + MINUTE))
     assert rows == 10_080
+
+
+@pytest.mark.parametrize(
+    ("volumes", "total"), [([1.0, float("nan"), 2.0], 3.0), ([float("nan")] * 3, None), ([0.0, float("nan"), 0.0], 0.0)]
+)
+def test_a_volume_is_what_is_known_of_it_and_unknown_when_nothing_is(volumes, total):
+    ones = np.ones(3)
+    prices = dict.fromkeys(("open", "high", "low", "close", "filled"), ones)
+    whole = summaries.reduce(iter([{"bucket": np.zeros(3, np.int64), "volume": np.array(volumes), **prices}]))
+    [bar] = charts._bars(whole, MINUTE, 10, True)
+    assert bar["volume"] == (None if total is None else str(int(total)))

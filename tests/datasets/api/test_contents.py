@@ -45,6 +45,12 @@ def test_the_chart_is_downsampled_to_the_limit_and_keeps_extremes_and_volume(own
     assert [bar["time"][11:16] for bar in part["bars"]] == ["22:20", "22:21", "22:22", "22:23", "22:24"]
 
 
+@pytest.mark.parametrize("end", ["2023-11-14T22:20:00Z", "2023-11-14T22:19:00Z"])
+def test_a_chart_of_a_reversed_or_empty_range_is_refused(owner, bars, end):
+    answer = get(owner, bars, f"chart?start=2023-11-14T22:20:00Z&end={end}", 400)
+    assert answer.data["error"]["code"] == "RANGE_REVERSED"
+
+
 @pytest.mark.parametrize(
     "query", ["chart?start=yesterday", "chart?start=2023-11-14T22:20:00", "chart?limit=0", "preview?cursor=-1"]
 )
