@@ -88,6 +88,9 @@ def _instant(text: str | None, name: str) -> int | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None and len(text) > len("2024-01-31"):
+            words = f"slice.{name} needs a zone, e.g. {text[:19]}Z"
+            raise BadRequest(words, {"fields": {"slice": [text[:40]]}})
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         seconds = int(moment.replace(microsecond=0).timestamp())
     except (ValueError, OverflowError):

@@ -50,6 +50,7 @@ def test_a_frequency_that_the_provider_lacks_is_named(owner, provider, make_bars
         ({"symbols": ["NONE"]}, 422, "PUBLISH_RANGE_EMPTY"),
         ({"start": "2019-10-12", "end": "2019-10-11"}, 400, "VALIDATION_ERROR"),
         ({"start": "yesterday"}, 400, "VALIDATION_ERROR"),
+        ({"start": "2019-10-11T00:10:00"}, 400, "VALIDATION_ERROR"),
         ({"start": "9999-01-01"}, 400, "VALIDATION_ERROR"),
         ({"symbols": []}, 400, "VALIDATION_ERROR"),
     ],
