@@ -20,7 +20,7 @@ from tradenexus.tenancy.models import User
 
 
 class IdentityMismatch(AuthRequired):
-    """X-Tenant-Id or X-User-Id names somebody else than the credential does. Leave the headers out, or mend them."""
+    """Headers contradict the credential: X-Tenant-Id, X-User-Id, or a second key. Leave them out, or mend them."""
 
     code = "AUTH_IDENTITY_MISMATCH"
 
@@ -40,14 +40,16 @@ class ScopeMissing(Forbidden):
 def authenticate_headers(headers: Mapping[str, str], request_id: str) -> Actor | None:
     """Return the actor behind `Authorization: Bearer` or `X-API-Key` (names in lower case); None without either.
 
-    Raises AuthRequired for a wrong key and IdentityMismatch for contradicting identity headers.
+    Raises AuthRequired for a wrong key and IdentityMismatch for contradicting identity headers or two keys.
     """
     text = headers.get("x-api-key", "")
-    authorization = headers.get("authorization", "")
-    if not text and authorization:
-        scheme, _, text = authorization.partition(" ")
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and text and bearer.strip() != text.strip():
+        raise IdentityMismatch("X-API-Key and Authorization hold two different keys; send one")
+    if not text and scheme:
         if scheme.lower() != "bearer":
             raise AuthRequired("the Authorization header must read: Bearer <key>")
+        text = bearer
     if not text:
         return None
     actor = keys.verify(text.strip(), request_id)

@@ -30,6 +30,14 @@ def test_contradicting_identity_headers_are_refused_and_agreeing_ones_pass(owner
     assert owner.api.get("/v1/me", HTTP_X_TENANT_ID=str(owner.tenant.id)).status_code == 200
 
 
+def test_two_different_keys_are_refused_and_the_same_one_twice_passes(owner, stranger):
+    for second, status in ((stranger.key, 401), (owner.key, 200)):
+        headers = {"HTTP_AUTHORIZATION": f"Bearer {owner.key}", "HTTP_X_API_KEY": second}
+        answer = APIClient().get("/v1/me", **headers)
+        assert answer.status_code == status
+    assert APIClient().get("/v1/me", HTTP_AUTHORIZATION="Basic abc", HTTP_X_API_KEY=owner.key).status_code == 200
+
+
 def test_the_request_id_is_taken_when_printable_and_made_otherwise(owner):
     assert owner.api.get("/v1/me", HTTP_X_REQUEST_ID="mine-7").data["requestId"] == "mine-7"
     made = owner.api.get("/v1/me", HTTP_X_REQUEST_ID="x" * 129).data["requestId"]
