@@ -62,6 +62,9 @@ def propose(columns: list[Column], named: bool, kind: str | None = None) -> Prop
     if proposal.kind is None:
         _ask_kind(proposal)
         return proposal
+    if proposal.kind == BARS and time is not None and time[2] == vocabulary.CLOSE_TRUST[1]:
+        # Taken for open times, every bar would stand one too late: somebody has to say that they are.
+        del proposal.mapping[TIME]
     _take_names(proposal, found)
     _keys(proposal, columns)
     if proposal.kind == TRADES:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+CLOSE_TRUST = (0.45, "close time: bars are stamped at their open")
 # One letter means something only among its like (o, h, l, c), see `proposal`.
 TIME_NAMES: dict[str, tuple[float, str]] = {
     **dict.fromkeys(
@@ -21,7 +22,7 @@ TIME_NAMES: dict[str, tuple[float, str]] = {
         (0.93, "named as a time"),
     ),
     **dict.fromkeys(("date", "day", "session", "tradedate", "timeperiod", "dt"), (0.9, "named as a date")),
-    **dict.fromkeys(("closetime", "endtime", "end"), (0.45, "close time: bars are stamped at their open")),
+    **dict.fromkeys(("closetime", "endtime", "end"), CLOSE_TRUST),
 }  # fmt: skip
 LOCAL = re.compile(r"local|recv|receiv|receipt|arriv|collect|ingest|capture")
 LOCAL_TRUST = (0.6, "the recorder's clock, for want of a time of the exchange")

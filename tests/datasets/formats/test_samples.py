@@ -60,3 +60,15 @@ def test_dates_and_times_in_digits_alone_are_times_without_a_zone():
     time = of(["202410080930", "202410080931"]).time
     assert (time["unit"], time["format"], time["zone"]) == (None, "iso_naive", None)
     assert (time["first"], time["last"]) == ("2024-10-08T09:30:00Z", "2024-10-08T09:31:00Z")
+
+
+def test_close_times_alone_do_not_pass_for_the_open_times_of_bars():
+    rows = "".join(f"{AT + 60 * n},1,2,0.5,1\n" for n in range(1, 5))
+    text = f"close_time,open,high,low,close\n{rows}".encode()
+    found = sniff.sniff(text, None, "BTC-USD.csv", len(text))
+    assert (found["kind"], found["mapping"].get("ts_event")) == ("bars", None)
+    with pytest.raises(mapping.MappingIncomplete) as caught:
+        mapping.plan_from(found)
+    assert caught.value.details["questions"][0]["targets"] == ["ts_event"]
+    plan = mapping.plan_from(found, {"columnMapping": {"ts_event": "close_time"}})
+    assert plan["timestampUnit"] == "s"
