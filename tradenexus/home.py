@@ -91,17 +91,17 @@ def unknown_api(request: HttpRequest) -> JsonResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer an unknown page."""
-    return _error(request, errors.NotFound("There is nothing at this address."))
+    return problems.answer(request, errors.NotFound("There is nothing at this address."))
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a refused page."""
-    return _error(request, errors.Forbidden("This page is not open to your account."))
+    return problems.answer(request, errors.Forbidden("This page is not open to your account."))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request that cannot be read."""
-    return _error(request, errors.BadRequest("The request cannot be read."))
+    return problems.answer(request, errors.BadRequest("The request cannot be read."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -113,10 +113,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form whose token has expired or is missing."""
-    return _error(request, CsrfFailed("This form is out of date: you signed in or out since it was opened."))
-
-
-def _error(request: HttpRequest, problem: ProblemError) -> HttpResponse:
-    if request.path.startswith("/v1/"):
-        return answer(problem, request)
-    return problems.page(request, problem, partial=request.headers.get("HX-Request") == "true")
+    return problems.answer(request, CsrfFailed("This form is out of date: you signed in or out since it was opened."))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth import get_user
+from django.db import OperationalError
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.permissions import BasePermission
@@ -13,7 +14,7 @@ from rest_framework.request import Request
 
 from tradenexus import ids
 from tradenexus.actor import Actor
-from tradenexus.errors import AuthRequired, Forbidden
+from tradenexus.errors import AuthRequired, Forbidden, ProblemError
 from tradenexus.middleware import request_id_from
 from tradenexus.tenancy import actors, keys
 from tradenexus.tenancy.models import User
@@ -58,6 +59,26 @@ def authenticate_headers(headers: Mapping[str, str], request_id: str) -> Actor |
     return _agreeing(actor, headers)
 
 
+def actor_of_key(request: HttpRequest) -> Actor | None:
+    """Return the actor of a request's key as `authenticate_headers` does, found out once a request: the limits ask too.
+
+    Raises what it raised the first time.
+    """
+    if not hasattr(request, "_of_key"):
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        actor: Actor | None = None
+        error: Exception | None = None
+        try:
+            actor = authenticate_headers(headers, _request_id(request))
+        except (ProblemError, OperationalError) as raised:
+            error = raised
+        request._of_key = (actor, error)  # type: ignore[attr-defined]
+    actor, error = request._of_key  # type: ignore[attr-defined]
+    if error:
+        raise error
+    return actor
+
+
 def authenticate_session(request: HttpRequest, request_id: str) -> Actor | None:
     """Return the actor behind the browser's session; CsrfFailed when a writing request lacks the token."""
     user = getattr(request, "user", None) or get_user(request)
@@ -98,9 +119,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, Actor] | None:
         """Return (None, actor) for a key, None when the request carries none."""
-        http = request._request
-        headers = {name.lower(): value for name, value in http.headers.items()}
-        actor = authenticate_headers(headers, _request_id(http))
+        actor = actor_of_key(request._request)
         return (None, actor) if actor else None
 
     def authenticate_header(self, request: Request) -> str:

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from tradenexus.errors import ProblemError
+from tradenexus.rest import errors
 
 _TITLES = {
     400: "That request cannot be read",
@@ -36,6 +37,16 @@ def page(request: HttpRequest, problem: ProblemError, nav: str = "", partial: bo
         "retry_url": request.get_full_path() if request.method in {"GET", "HEAD"} else "",
     }
     return render(request, "web/_error.html" if partial else "web/error.html", context, status=problem.status)
+
+
+def answer(request: HttpRequest, problem: ProblemError) -> HttpResponse:
+    """Return a problem outside any view: the envelope below /v1, elsewhere the page (the fragment to htmx)."""
+    if request.path.startswith("/v1/"):
+        return errors.answer(problem, request)
+    response = page(request, problem, partial=request.headers.get("HX-Request") == "true")
+    for name, value in errors.headers_of(problem).items():
+        response[name] = value
+    return response
 
 
 def _safe(request: HttpRequest, problem: ProblemError) -> str:
