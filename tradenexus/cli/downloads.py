@@ -26,6 +26,22 @@ PATIENCE_S = 180.0
 _UNSAFE = re.compile(r"[^\w.+=@-]+")
 
 
+class _Limited(Cut):
+    """The server says that we ask too often."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"the server answered {answer.status}")
+        self.answer = answer
+
+
+def _again(error: Exception) -> bool | float:
+    """Tell whether to go on after an error, or the seconds that the server wants us to wait first."""
+    if isinstance(error, _Limited):
+        wait_s = error.answer.retry_after_s
+        return True if wait_s is None else wait_s if wait_s <= PATIENCE_S else False
+    return isinstance(error, Cut)
+
+
 class Download:
     """One file being fetched to `target`. `moved(done, total)` is told about progress."""
 
@@ -45,7 +61,7 @@ class Download:
         """Fetch, verify and rename; returns the SHA-256."""
         try:
             for attempt in stamina.retry_context(
-                on=lambda error: isinstance(error, Cut),
+                on=_again,
                 attempts=20,
                 timeout=PATIENCE_S,
                 wait_initial=0.2,
@@ -53,6 +69,8 @@ class Download:
             ):
                 with attempt:
                     self._fetch()
+        except _Limited as error:
+            raise error.answer.failure("download") from error
         except Cut as error:
             raise Unreachable(
                 f"the connection to {self.client.url} broke again and again",
@@ -75,7 +93,9 @@ class Download:
             if have and (answer.status == 416 or (answer.status == 206 and answer.headers.get("etag") != etag)):
                 self.part.unlink()
                 raise Cut("the file changed at the server, beginning anew")
-            if answer.status in (429, 502, 503, 504):
+            if answer.status == 429:
+                raise _Limited(answer)
+            if answer.status in (502, 503, 504):
                 raise Cut(f"the server answered {answer.status}")
             if answer.status not in (200, 206):
                 raise answer.failure("download")

@@ -98,3 +98,13 @@ def test_a_digest_is_read_from_any_of_its_headers():
     for headers in ({"repr-digest": f"sha-256=:{encoded}:"}, {"digest": f"SHA-256={encoded}"}, {"etag": f'"{digest}"'}):
         assert digest_of(headers) == digest
     assert digest_of({"etag": '"abc"'}) == ""
+
+
+def test_a_download_asked_too_often_waits_as_told_or_says_so_at_once(platform, nexus, dataset, home):
+    path = f"GET /v1/datasets/{dataset['id']}/download"
+    platform.fail(path, 429, "RATE_LIMITED", headers={"Retry-After": "1"}, times=1)
+    assert nexus("dataset", "download", "btc").code == 0
+    platform.fail(path, 429, "RATE_LIMITED", headers={"Retry-After": "3600"}, times=1)
+    ran = nexus("dataset", "download", "btc", "--out", home / "again.csv")
+    assert ran.code == 9
+    assert "RATE_LIMITED" in ran.err
