@@ -90,6 +90,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "tradenexus.middleware.PrivateCacheMiddleware",
+    "tradenexus.limits.middleware.RequestLimitMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -199,6 +200,9 @@ NEXUS_TENANT_OPEN_UPLOADS = env.integer("NEXUS_TENANT_OPEN_UPLOADS", 100, 1)
 NEXUS_UPLOAD_EXPIRY_S = env.integer("NEXUS_UPLOAD_EXPIRY_S", 7 * 86_400, 60)
 NEXUS_UPLOAD_IDLE_S = env.integer("NEXUS_UPLOAD_IDLE_S", 60, 1)
 NEXUS_CHILD_MEMORY_BYTES = env.integer("NEXUS_CHILD_MEMORY_BYTES", 1 << 30, 1 << 26)
+NEXUS_READS_PER_MIN = env.integer("NEXUS_READS_PER_MIN", 6_000)  # of a key, a person or an address; 0: no limit
+NEXUS_WRITES_PER_MIN = env.integer("NEXUS_WRITES_PER_MIN", 600)
+NEXUS_OPEN_SOCKETS = env.integer("NEXUS_OPEN_SOCKETS", 50)
 NEXUS_IDEMPOTENCY_S = env.integer("NEXUS_IDEMPOTENCY_S", 7 * 86_400, 86_400)
 NEXUS_EVENTS_KEPT_S = env.integer("NEXUS_EVENTS_KEPT_S", 7 * 86_400, 3_600)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4_194_304

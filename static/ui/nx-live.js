@@ -4,6 +4,7 @@ const retry = 4000;
 const poll = 5000;
 const leave = 1500;
 const settle = 500; // at most two refreshes a second and fragment
+const full = 4029; // all sockets of this person are taken: poll at once
 const words = { live: "Live", reconnecting: "Reconnecting", polling: "Polling every 5 s", paused: "Paused" };
 
 class NxLive extends HTMLElement {
@@ -34,9 +35,9 @@ class NxLive extends HTMLElement {
       this.state("live");
       this.take(JSON.parse(message.data));
     });
-    socket.addEventListener("close", () => {
+    socket.addEventListener("close", (event) => {
       if (socket !== this.socket) return;
-      if (!greeted) this.refused += 1;
+      if (!greeted) this.refused += event.code === full ? 2 : 1;
       if (document.hidden && greeted) return this.state("paused");
       this.state(this.refused >= 2 ? "polling" : "reconnecting");
       this.polling(this.refused >= 2);

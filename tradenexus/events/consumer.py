@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -16,6 +17,7 @@ from tradenexus.actor import Actor
 from tradenexus.errors import ProblemError
 from tradenexus.events.hub import Subscription, frame, head_of, hub
 from tradenexus.events.models import Event
+from tradenexus.limits import sockets
 from tradenexus.middleware import request_id_from
 from tradenexus.rest.auth import authenticate_headers
 from tradenexus.tenancy import actors
@@ -25,10 +27,14 @@ TOO_SLOW, NO_LONGER_ALLOWED = 4008, 4003
 
 
 class EventConsumer(AsyncWebsocketConsumer):
-    """One watcher. Refused handshakes answer 403; a watcher that falls behind is closed and replays on reconnect."""
+    """One watcher. Refused handshakes answer 403; a watcher that falls behind is closed and replays on reconnect.
+
+    One too many of a key or person is accepted and closed at once with 4029, whose reason says what to do.
+    """
 
     subscription: Subscription | None = None
-    feeder: asyncio.Task[None] | None = None
+    tasks: tuple[asyncio.Task[None], ...] = ()
+    seat: tuple[str, bytes] | None = None
 
     async def connect(self) -> None:
         """Check origin and credential, then start feeding."""
@@ -38,19 +44,39 @@ class EventConsumer(AsyncWebsocketConsumer):
         if actor is None or since is False:
             await self.close()
             return
+        if not await self._seated(actor):
+            await self.accept()  # a handshake that is refused cannot say why
+            await self.close(sockets.FULL, sockets.reason())
+            return
         self.subscription = await hub().subscribe(actor.tenant_id)
         await self.accept()
-        self.feeder = asyncio.create_task(self._feed(actor, self.subscription, since))
+        feed, keep = self._feed(actor, self.subscription, since), self._keep_seat()
+        self.tasks = (asyncio.create_task(feed), asyncio.create_task(keep))
 
     async def disconnect(self, code: int) -> None:
-        """Let go of the subscription."""
-        if self.feeder:
-            self.feeder.cancel()
+        """Let go of the subscription and the seat."""
+        for task in self.tasks:
+            task.cancel()
         if self.subscription:
             hub().unsubscribe(self.subscription)
+        if self.seat:
+            await sync_to_async(sockets.leave, thread_sensitive=False)(*self.seat)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Ignore what a watcher says: this socket only tells."""
+
+    async def _seated(self, actor: Actor) -> bool:
+        seat = (sockets.subject_of(actor), uuid4().bytes)
+        if not await sync_to_async(sockets.seated, thread_sensitive=False)(*seat):
+            return False
+        self.seat = seat
+        return True
+
+    async def _keep_seat(self) -> None:
+        """Renew the seat apart from feeding, which waits for a slow watcher."""
+        while self.seat:
+            await asyncio.sleep(sockets.RENEW_S)
+            await sync_to_async(sockets.seated, thread_sensitive=False)(*self.seat)
 
     async def _feed(self, actor: Actor, subscription: Subscription, since: int | None) -> None:
         head = await head_of(actor.tenant_id)
