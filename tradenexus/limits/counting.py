@@ -28,20 +28,16 @@ _making = threading.Lock()
 
 def take(subject: str, window_s: float) -> tuple[int, float]:
     """Count one request of a subject; return its number in the window and the seconds that the window still lasts."""
-
-    def on_file() -> tuple[int, float]:
-        return _files()[0].take(subject, window_s, time.monotonic())
-
-    return _counted(lambda redis: redis.take(subject, window_s), on_file, (0, 0.0))
+    return _counted(lambda redis: redis.take(subject, window_s), lambda: _files()[0].take(subject, window_s), (0, 0.0))
 
 
 def hold(subject: str, holder: bytes, limit: int, lease_s: float) -> bool:
     """Take or keep one of a subject's seats for `lease_s`; False when all are taken."""
-
-    def on_file() -> bool:
-        return _files()[1].hold(subject, holder, limit, lease_s, time.monotonic())
-
-    return _counted(lambda redis: redis.hold(subject, holder, limit, lease_s), on_file, True)
+    return _counted(
+        lambda redis: redis.hold(subject, holder, limit, lease_s),
+        lambda: _files()[1].hold(subject, holder, limit, lease_s),
+        True,
+    )
 
 
 def release(subject: str, holder: bytes) -> None:

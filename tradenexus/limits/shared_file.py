@@ -1,8 +1,8 @@
 """Counts in files that all processes of one machine share: no service, nothing flushed, nothing to clean up.
 
 Fixed records, read and written a few bytes at a time under the kernel's record lock, which ends with its holder. Times
-are the machine's monotonic clock; a record that this boot cannot have written is an old one. After a power cut the
-counts begin anew.
+are the machine's monotonic clock, read under the lock: whoever waited longest would else hold the newest record for
+one of another boot, which is what a time to come means. After a power cut the counts begin anew.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hashlib import blake2b
 from pathlib import Path
 from struct import Struct
 
-PATIENCE_S, PAUSE_S = 1.0, 0.0002
+PATIENCE_S, PAUSE_S = 3.0, 0.0002
 
 
 class SharedFile:
@@ -67,11 +67,12 @@ class Windows:
     def __init__(self, path: Path):
         self._file = SharedFile(path)
 
-    def take(self, subject: str, window_s: float, now: float) -> tuple[int, float]:
+    def take(self, subject: str, window_s: float) -> tuple[int, float]:
         """Count one request; return how many the window has had, this one included, and the seconds it still lasts."""
         key, size = _digest(subject), self._RECORD.size * self._PLACES
         at = int.from_bytes(key[:4], "little") % self._BUCKETS * size
         with self._file.held() as descriptor:
+            now = time.monotonic()
             bucket = os.pread(descriptor, size, at).ljust(size, b"\0")
             place, start, count = self._found(bucket, key, window_s, now)
             os.pwrite(descriptor, self._RECORD.pack(key, start, count + 1), at + place * self._RECORD.size)
@@ -94,10 +95,11 @@ class Seats:
     def __init__(self, path: Path):
         self._file = SharedFile(path)
 
-    def hold(self, subject: str, holder: bytes, limit: int, lease_s: float, now: float) -> bool:
+    def hold(self, subject: str, holder: bytes, limit: int, lease_s: float) -> bool:
         """Take a seat, or keep the one the holder has; False when the subject's `limit` seats are taken."""
         key = _digest(subject)
         with self._file.held() as descriptor:
+            now = time.monotonic()
             data = self._read(descriptor)
             at = self._own(data, key, holder)
             if at is None:
