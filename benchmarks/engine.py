@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.figures import Figure, median
 from benchmarks.sizes import Sizes
-from datasets.engine import children
+from datasets.engine import children, handover
 
 CONTENDERS = ("start", "parse_csv", "validate", "decode", "candles", "pandas_resample")
 LIMITS = children.Limits(memory_bytes=8 << 30)
@@ -23,7 +23,7 @@ def measure(sizes: Sizes) -> list[Figure]:
     """Run the contenders `rounds` times (at least three for figures) and return times, memory and ratios."""
     folder = Path(tempfile.mkdtemp(prefix="nexus-bench-"))
     try:
-        params = {"raw": str(sizes.tape()), "inputs": _canonical(sizes.tape(), folder / "canonical")}
+        params = {"raw": handover.reads(sizes.tape()), "inputs": _canonical(sizes.tape(), folder / "canonical")}
         seen: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
         for _ in range(sizes.rounds):
             for name in CONTENDERS:
@@ -36,15 +36,17 @@ def measure(sizes: Sizes) -> list[Figure]:
 def _canonical(raw: Path, folder: Path) -> list[dict[str, Any]]:
     """Make the canonical files that candles are built of, once."""
     folder.mkdir(parents=True)
-    made = children.run("benchmarks.contenders:validate", {"raw": str(raw), "out_dir": str(folder)}, limits=LIMITS)
-    return made["files"]
+    params = {"raw": handover.reads(raw), "out_dir": handover.writes(folder)}
+    made = children.run("benchmarks.contenders:validate", params, limits=LIMITS)
+    return [{**file, "path": handover.reads(file["path"])} for file in made["files"]]
 
 
 def _run(name: str, params: dict[str, Any], out: Path) -> dict[str, float]:
     out.mkdir()
     began = time.monotonic()
     try:
-        said = children.run(f"benchmarks.contenders:{name}", {**params, "out_dir": str(out)}, limits=LIMITS)
+        given = {**params, "out_dir": handover.writes(out)}
+        said = children.run(f"benchmarks.contenders:{name}", given, limits=LIMITS)
     finally:
         shutil.rmtree(out)
     return {"wall": said["wall"], "cpu": said["cpu"], "rss": said["rss"], "child": time.monotonic() - began}

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from datasets import lifecycle, versions
-from datasets.engine import children
+from datasets.engine import children, handover
 from datasets.models import Dataset, DatasetVersion, QualityReport, Status
 from datasets.quality import unreadable
 from datasets.storage import blobs, layout
@@ -57,14 +57,14 @@ def _read(run: Any, version: DatasetVersion, options: dict[str, Any], room: Path
     profile = options.get("profile") or "standard"
     with blobs.local(version.raw_key) as raw:
         params = {
-            "raw": str(raw),
+            "raw": handover.reads(raw),
             "filename": version.filename,
             "overrides": {name: options[name] for name in OVERRIDES if options.get(name)},
             "profile": profile,
             "thresholds": options.get("thresholds") or {},
             "calendar": options.get("calendar"),
             "interval": options.get("interval"),
-            "out_dir": str(room),
+            "out_dir": handover.writes(room),
         }
         try:
             return children.run(

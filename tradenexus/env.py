@@ -55,6 +55,17 @@ def words(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
+def ids(name: str, default: str) -> range:
+    """Return the ordinary user ids from `first-last`, both included; none when the text is empty."""
+    raw = text(name, default).strip()
+    found = re.fullmatch(r"([0-9]{1,10})-([0-9]{1,10})", raw)
+    first, last = (int(each) for each in found.groups()) if found else (0, 0)
+    # 2^32 - 1 means "leave it as it is" to the kernel.
+    if raw and not 1000 <= first <= last < 2**32 - 1:
+        raise SettingInvalid(f"{name} must be two ids of at least 1000 such as 60600-60855, or empty, not {raw!r}")
+    return range(first, last + 1) if raw else range(0)
+
+
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     """Return one of the allowed words."""
     raw = text(name, default)

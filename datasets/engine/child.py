@@ -1,13 +1,15 @@
 """The child's side: confine, import one function, call it, answer. Run as `python -m datasets.engine.child`.
 
-One JSON request comes on stdin: {task: "module:function", params, limits}. Answers go as JSON lines to what was stdout:
-{"message": {...}} any number of times, then {"result": {...}} or {"error": {code, message, details, status}}.
+Two JSON lines come on stdin: {limits, identity}, and, looked at when these hold, {task: "module:function", params}.
+Answers go as JSON lines to what was stdout: {"message": {...}} any number of times, then {"result": {...}} or {"error":
+{code, message, details, status}}.
 """
 
 from __future__ import annotations
 
 import errno
 import importlib
+import importlib.util
 import json
 import os
 import re
@@ -26,16 +28,18 @@ def main() -> int:
     answers = os.dup(1)
     # Whatever a library prints must not be taken for an answer.
     os.dup2(2, 1)
-    request = json.load(sys.stdin)
+    asked = sys.stdin.buffer
+    confinement = json.loads(asked.readline())
+    held = confine.apply(confinement["limits"], confinement["identity"])
+    request = json.loads(asked.readline())
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    held = confine.apply(request["limits"])
-    params = request["params"]
     if request["task"] == "datasets.engine.child:protections":
+        held["own_uid"] = held["own_uid"] and _code_is_readable()
         _send(answers, {"result": held})
         return 0
-    _send(answers, _answer(answers, request["task"], params))
+    _send(answers, _answer(answers, request["task"], request["params"]))
     return 0
 
 
@@ -59,6 +63,13 @@ def _answer(answers: int, task: str, params: dict[str, Any]) -> dict[str, Any]:
         if fault.errno == errno.ENOSPC:
             return _error("DISK_FULL", "There is no space left to write the result.", {}, 503)
         raise
+
+
+def _code_is_readable() -> bool:
+    libraries = [importlib.util.find_spec(name) for name in ("datasets", "pyarrow", "numpy")]
+    paths = [sys.executable, *(each for each in sys.path if os.path.isabs(each) and not each.endswith(".zip"))]
+    paths += [str(each.origin) for each in libraries if each]
+    return all(libraries) and all(os.access(path, os.R_OK) for path in paths)
 
 
 def _error(code: str, message: str, details: dict[str, Any], status: int) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Runs one function in a capped child process that exits: the only way a stranger's bytes are first read.
 
-The child is `datasets.engine.child`: own session, cleared environment, closed descriptors, limits, and where the kernel
-allows no network and an own process namespace. Here the parent starts it, watches its memory and the clock, passes its
-messages on and turns every way it can end into a result or a ChildFailed.
+The child is `datasets.engine.child`: own session, cleared environment, closed descriptors, limits, where the kernel
+allows no network and an own process namespace, and under a parent that is root a uid of its own. Here the parent starts
+it, watches its memory and the clock, passes its messages on and turns every way it can end into a result or a
+ChildFailed.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
-from datasets.engine import family
+from datasets.engine import family, handover, identity
+from datasets.engine.identity import Identity
 from tradenexus.errors import Conflict, ProblemError, Unavailable, Unprocessable
 
 _TICK_S = 0.05
@@ -29,6 +32,7 @@ _STDERR_BYTES = 8192
 _LINE_BYTES = 64 << 20
 _AGAIN_AFTER_S = (0.5, 2.0)
 _ROOT = Path(__file__).resolve().parents[2]
+_PROTECTIONS = "datasets.engine.child:protections"
 
 
 class ChildFailed(Unprocessable):
@@ -117,6 +121,8 @@ def run(
 ) -> Any:
     """Call `module:function`(params, emit) in a capped child and return its JSON result.
 
+    Files stand in `params` as `handover.reads(path)` and `handover.writes(folder)`: the child may have another uid,
+    which reaches nothing else. Each `path` in the result is a plain file in such a folder, or it is not believed.
     `on_message` gets each emitted dict, in this thread. Raises ChildFailed (READER_CRASHED, MEMORY_LIMIT, TIME_LIMIT,
     OUTPUT_LIMIT, or the code of the ProblemError raised there), ChildCancelled when `cancelled()` turns true, and
     whatever the callbacks raise; the child and all it started are gone in every case. A child killed from outside is
@@ -142,28 +148,56 @@ def _run_once(
     on_message: Callable[[dict[str, Any]], None],
     cancelled: Callable[[], bool],
     pass_fds: Sequence[int],
+    proving: bool = False,
 ) -> Any:
-    process = _start(task, params, limits, pass_fds)
-    watch = _Watch(process, limits, on_message, cancelled)
+    wanted = not identity.missing() and (proving or _proven().get("own_uid"))
+    with identity.taken() if wanted else nullcontext() as own, handover.given(params, own) as given:
+        process = _start({"task": task, "params": given.params}, limits, own, [*pass_fds, *given.descriptors])
+        watch = _Watch(process, limits, on_message, cancelled)
+        try:
+            outcome = watch.follow()
+        finally:
+            _end(process, own)
+    result = _conclude(outcome, process.returncode, watch.stderr_tail(), limits)
     try:
-        outcome = watch.follow()
-    finally:
-        family.kill(process.pid)
-        process.wait()
-        for pipe in (process.stdout, process.stderr):
-            if pipe:
-                pipe.close()
-    return _conclude(outcome, process.returncode, watch.stderr_tail(), limits)
+        return given.back(result)
+    except handover.ForeignOutput as error:
+        words = "The reading process named a file as its result that it did not write."
+        raise ChildFailed(ReaderCrashed.code, words) from error
+
+
+def _end(process: subprocess.Popen[bytes], own: Identity | None) -> None:
+    family.kill(process.pid)
+    if own:
+        family.kill_user(own.uid)
+    process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe:
+            pipe.close()
+
+
+@lru_cache(maxsize=1)
+def _proven() -> dict[str, Any]:
+    """Ask one child what holds when it takes a uid of its own: a kernel may refuse what its parent thinks possible."""
+    try:
+        return dict(_run_once(_PROTECTIONS, {}, Limits(wall_s=20), lambda said: None, lambda: False, (), proving=True))
+    except ChildFailed as failed:
+        return {"own_uid": False, "failed": failed.details.get("lastWords") or failed.message}
 
 
 @lru_cache(maxsize=1)
 def capabilities() -> dict[str, Any]:
     """Tell which protections hold on this machine, by asking a child; `notes` explains what is not on."""
-    held = dict(run("datasets.engine.child:protections", {}, limits=Limits(wall_s=20)))
+    held = dict(run(_PROTECTIONS, {}, limits=Limits(wall_s=20)))
     held.update(new_session=True, cleared_environment=True, closed_descriptors=True, wall_clock=True)
     held["memory_watch"] = family.resident_bytes(os.getpid()) > 0
-    held["own_uid"] = False
-    notes = {"own_uid": "The child keeps the service's user, whose files it must read, but holds no privilege of it."}
+    notes = {}
+    if held["own_uid"]:
+        held["home_closed"] = identity.home_is_closed()
+        if not held["home_closed"]:
+            notes["home_closed"] = "NEXUS_HOME is open to other users, who may read in it: chmod 700 it."
+    else:
+        notes["own_uid"] = identity.missing() or identity.shut_out()
     if not held["network_off"]:
         notes["network_off"] = "The kernel refuses network namespaces to this user; the child could open connections."
     if not held["pid_namespace"]:
@@ -193,7 +227,9 @@ def environment() -> dict[str, str]:
     }
 
 
-def _start(task: str, params: dict[str, Any], limits: Limits, pass_fds: Sequence[int]) -> subprocess.Popen[bytes]:
+def _start(
+    work: dict[str, Any], limits: Limits, own: Identity | None, descriptors: Sequence[int]
+) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         [sys.executable, "-m", "datasets.engine.child"],
         stdin=subprocess.PIPE,
@@ -202,12 +238,13 @@ def _start(task: str, params: dict[str, Any], limits: Limits, pass_fds: Sequence
         env=environment(),
         cwd="/",
         start_new_session=True,
-        pass_fds=tuple(pass_fds),
+        pass_fds=tuple(descriptors),
     )
-    request = json.dumps({"task": task, "params": params, "limits": asdict(limits)})
+    # Two lines: how to be confined is ours alone; the work may hold a stranger's bytes and is read after that.
+    confinement = json.dumps({"limits": asdict(limits), "identity": asdict(own) if own else None})
     assert process.stdin
     try:
-        process.stdin.write(request.encode())
+        process.stdin.write(f"{confinement}\n{json.dumps(work)}\n".encode())
         process.stdin.close()
     except BrokenPipeError:
         # It died before reading; how is told by its exit code and last words.

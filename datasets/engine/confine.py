@@ -13,7 +13,9 @@ import signal
 import sys
 from typing import Any
 
-_NEWUSER, _NEWPID, _NEWNET, _NEWIPC = 0x10000000, 0x20000000, 0x40000000, 0x08000000
+from datasets.engine import mounts
+
+_NEWUSER, _NEWPID, _NEWNET, _NEWIPC, _NEWNS = 0x10000000, 0x20000000, 0x40000000, 0x08000000, 0x00020000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _CAPABILITY_VERSION_3 = 0x20080522
 _LAST_CAPABILITY = 63
@@ -21,12 +23,21 @@ _LAST_CAPABILITY = 63
 ADDRESS_HEADROOM = 768 << 20
 
 
-def apply(limits: dict[str, Any]) -> dict[str, bool]:
-    """Confine this process for good; return which protections hold. Returns in a fork (see `_enter_pid`)."""
+def apply(limits: dict[str, Any], identity: dict[str, Any] | None) -> dict[str, bool]:
+    """Confine this process for good; return which protections hold. Returns in a fork (see `_enter_pid`).
+
+    `identity` (see `engine.identity`) is who to become; OSError when that is refused, for its files wait for that uid.
+    """
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
     held = {"network_off": False, "pid_namespace": False, "no_new_privs": False, "privileges_dropped": False}
+    held["own_uid"] = False
     if libc is not None:
-        held["network_off"], held["pid_namespace"] = _unshare(libc, bool(limits.get("network")))
+        network = bool(limits.get("network"))
+        if identity:
+            held["network_off"], held["pid_namespace"] = _become(libc, identity, network)
+            held["own_uid"] = 0 not in {*os.getresuid(), *os.getresgid(), *os.getgroups()}
+        else:
+            held["network_off"], held["pid_namespace"] = _unshare(libc, network)
         if held["pid_namespace"]:
             _enter_pid(libc)
         held["privileges_dropped"] = _drop_capabilities(libc)
@@ -45,6 +56,25 @@ def _unshare(libc: ctypes.CDLL, network: bool) -> tuple[bool, bool]:
     # No user namespaces here: root alone may still leave the network.
     off = bool(net) and libc.unshare(net) == 0
     return off, False
+
+
+def _become(libc: ctypes.CDLL, identity: dict[str, Any], network: bool) -> tuple[bool, bool]:
+    """Leave root for good. Namespaces come first where root may make them, else of the kind that a user may make."""
+    net = 0 if network else _NEWNET | _NEWIPC
+    privileged = libc.unshare(_NEWPID | _NEWNS | net) == 0
+    if privileged:
+        mounts.arrange(libc, identity["hide"], identity["reveal"])
+    _drop_bounding(libc)
+    os.setgroups([])
+    os.setresgid(*[identity["gid"]] * 3)
+    os.setresuid(*[identity["uid"]] * 3)
+    if privileged:
+        return not network, True
+    # A process that changed its user may not write its own id maps unless it says it may be looked at.
+    libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+    held = _unshare(libc, network)
+    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    return held
 
 
 def _map_ids(user: int, group: int) -> None:
@@ -87,10 +117,15 @@ def _reap(child: int) -> int:
             return status
 
 
-def _drop_capabilities(libc: ctypes.CDLL) -> bool:
+def _drop_bounding(libc: ctypes.CDLL) -> None:
+    """Give up for good what a program could grant; a user may not, and `no_new_privs` says the same to the kernel."""
     for capability in range(_LAST_CAPABILITY + 1):
         if libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
-            break
+            return
+
+
+def _drop_capabilities(libc: ctypes.CDLL) -> bool:
+    _drop_bounding(libc)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     nothing = (ctypes.c_uint32 * 6)()
     return libc.capset(ctypes.byref(header), ctypes.byref(nothing)) == 0

@@ -40,6 +40,24 @@ def kill(pid: int) -> None:
             return
 
 
+def kill_user(uid: int) -> None:
+    """End every process of a uid that only a child and what it started have, until none is left."""
+    for _ in range(20):
+        members = [int(entry.name) for entry in _PROC.glob("[0-9]*") if _lives_as(entry, uid)]
+        for member in members:
+            _signal(member)
+        if not members:
+            return
+
+
+def _lives_as(entry: Path, uid: int) -> bool:
+    try:
+        status = (entry / "status").read_text()
+    except OSError:
+        return False
+    return f"\nUid:\t{uid}\t" in status and "\nState:\tZ" not in status
+
+
 def _signal(pid: int) -> None:
     try:
         os.kill(pid, signal.SIGKILL)

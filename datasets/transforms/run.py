@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 
 from datasets import lifecycle, versions
-from datasets.engine import children
+from datasets.engine import children, handover
 from datasets.market import intervals
 from datasets.models import Dataset, DatasetVersion, QualityReport, Status, VersionFile
 from datasets.storage import blobs
@@ -83,11 +83,11 @@ def _build(run: Any, output: DatasetVersion, room: Path) -> dict[str, Any]:
                 "venue": file.venue,
                 "rows": file.rows,
                 "interval": file.interval,
-                "path": str(stack.enter_context(blobs.local(file.key))),
+                "path": handover.reads(stack.enter_context(blobs.local(file.key))),
             }
             for file in VersionFile.objects.filter(version=source).order_by("number")
         ]
-        params = {"inputs": inputs, "kind": source.kind, "out_dir": str(room), **output.params}
+        params = {"inputs": inputs, "kind": source.kind, "out_dir": handover.writes(room), **output.params}
         return children.run(
             "datasets.transforms.candles:build",
             params,

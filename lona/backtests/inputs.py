@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from datasets.engine import children
+from datasets.engine import children, handover
 from datasets.models import DatasetVersion, VersionFile
 from datasets.storage import blobs
 from lona import errors, resolve
@@ -40,7 +40,8 @@ def measure(run: Run, row: Backtest) -> list[dict[str, Any]]:
 def _measured(run: Run, part: BacktestInput, start_ns: int, end_ns: int) -> dict[str, Any]:
     files = VersionFile.objects.filter(version=part.version_id, instrument=part.instrument, venue=part.venue)
     with ExitStack() as stack:
-        paths = [str(stack.enter_context(blobs.local(file.key))) for file in files.order_by("t0_ns", "number")]
+        stored = [stack.enter_context(blobs.local(file.key)) for file in files.order_by("t0_ns", "number")]
+        paths = [handover.reads(path) for path in stored]
         return children.run(
             "lona.adapter.coverage:measure",
             {"inputs": paths, "start_ns": start_ns, "end_ns": end_ns, "calendar": calendar_of(part.version)},

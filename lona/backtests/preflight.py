@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from datasets.engine import children
+from datasets.engine import children, handover
 from datasets.models import DatasetVersion, VersionFile
 from datasets.storage import blobs
 from lona import errors, resolve
@@ -124,7 +124,8 @@ def _measure(parts: list[requests.Part], rows: list[Found], asked: dict[str, Any
             files = VersionFile.objects.filter(version=version, instrument=part.instrument, venue=part.venue)
             if sum(file.size_bytes for file in files) > requests.LOOK_INSIDE_BYTES:
                 return
-            paths = [str(stack.enter_context(blobs.local(file.key))) for file in files.order_by("t0_ns", "number")]
+            stored = [stack.enter_context(blobs.local(file.key)) for file in files.order_by("t0_ns", "number")]
+            paths = [handover.reads(path) for path in stored]
             named = {"inputs": paths, "start_ns": start_ns, "end_ns": end_ns}
             wanted.append({**named, "calendar": inputs.calendar_of(version)})
         if not wanted:

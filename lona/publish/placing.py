@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from datasets.engine import children
+from datasets.engine import children, handover
 from datasets.models import VersionFile
 from datasets.storage import blobs
 from lona import errors
@@ -53,14 +53,16 @@ def _write(run: Run, publication: Publication) -> None:
         version=publication.version_id, instrument=publication.instrument, venue=publication.venue
     )
     with ExitStack() as stack:
-        inputs = [str(stack.enter_context(blobs.local(file.key))) for file in files.order_by("t0_ns", "number")]
+        inputs = [
+            handover.reads(stack.enter_context(blobs.local(file.key))) for file in files.order_by("t0_ns", "number")
+        ]
         said = children.run(
             "lona.adapter.slices:write_csv",
             {
                 "inputs": inputs,
                 "start_ns": publication.start_ns,
                 "end_ns": publication.end_ns,
-                "out_path": str(_path(run, publication)),
+                "out_path": handover.writes(run.work_dir(), _path(run, publication).name),
             },
             limits=children.Limits(memory_bytes=settings.NEXUS_CHILD_MEMORY_BYTES),
             on_message=lambda m: run.progress(m["phase"], m["done"], m["total"], m["unit"]),

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from datasets.engine import children
+from datasets.engine import children, handover
 from lona import errors
 from lona.client import Client
 from lona.models import Publication, PublicationState
@@ -58,7 +58,7 @@ def digest(run: Run, client: Client, publication: Publication, symbol: dict[str,
         client.fetch_symbol_data(symbol, path)
         return children.run(
             "lona.adapter.answers:digest_answer",
-            {"path": str(path), "has_volume": publication.has_volume, "rows": publication.rows},
+            {"path": handover.reads(path), "has_volume": publication.has_volume, "rows": publication.rows},
             limits=children.Limits(memory_bytes=settings.NEXUS_CHILD_MEMORY_BYTES),
             on_message=lambda m: run.progress(m["phase"], m["done"], m["total"], m["unit"]),
             cancelled=run.cancelled,

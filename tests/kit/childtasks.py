@@ -116,9 +116,10 @@ def print_noise(params, emit):
 
 def leave_grandchild(params, emit):
     """Start a process in a session of its own that writes to a file for ever, then end well."""
-    code = "import time,pathlib,sys\nwhile True:\n    open(sys.argv[1],'a').write('.'); time.sleep(0.02)"
-    subprocess.Popen([sys.executable, "-c", code, params["path"]], start_new_session=params["detached"])
-    while not Path(params["path"]).exists():
+    code = "import os,time\nwhile True:\n    os.write(1, b'.'); time.sleep(0.02)"
+    with open(params["path"], "ab") as file:
+        subprocess.Popen([sys.executable, "-c", code], start_new_session=params["detached"], stdout=file)
+    while not Path(params["path"]).stat().st_size:
         time.sleep(0.01)
     return {"left": True}
 
@@ -139,6 +140,63 @@ def look_around(params, emit):
     found["capabilities"] = next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff"))
     found["threads"] = threading.active_count()
     return found
+
+
+def who(params, emit):
+    """Say whom this process runs as, and what it may still become."""
+    words = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    found = {name: words[name].split() for name in ("Uid", "Gid", "Groups", "CapEff", "CapPrm", "CapBnd")}
+    try:
+        os.setuid(0)
+        found["became"] = "root"
+    except OSError as fault:
+        found["became"] = fault.strerror
+    return found
+
+
+def echo_who(params, emit):
+    emit({"phase": "here"})
+    return who(params, emit)
+
+
+def trespass(params, emit):
+    """Try to read, list or write each path, and to signal each process; return what was refused and how."""
+    found = {}
+    for path in params["paths"]:
+        try:
+            found[path] = os.listdir(path) if os.path.isdir(path) else Path(path).read_bytes().hex()
+            Path(path).open("ab").close()
+        except OSError as fault:
+            found[path] = type(fault).__name__
+    for pid in params.get("pids", []):
+        try:
+            os.kill(pid, signal.SIGTERM)
+            found[str(pid)] = "signalled"
+        except OSError as fault:
+            found[str(pid)] = type(fault).__name__
+    return found
+
+
+def scatter(params, emit):
+    """Leave a file, a folder, a link out of the folder and a pipe; name one of them as the result."""
+    folder = Path(params["folder"])
+    (folder / "plain").write_text("plain")
+    (folder / "deeper").mkdir()
+    (folder / "deeper" / "file").write_text("deep")
+    (folder / "link").symlink_to(params["target"])
+    os.mkfifo(folder / "pipe")
+    os.chmod(folder / "plain", 0o600)
+    return {"files": [{"path": params["named"].replace("FOLDER", str(folder))}], "policy": {"path": "1m -> 5m"}}
+
+
+def read_many(params, emit):
+    return {"text": "".join(Path(path).read_text() for path in params["paths"])}
+
+
+def write_and_hang(params, emit):
+    Path(params["path"]).write_text("mine")
+    emit({"phase": "written"})
+    time.sleep(3600)
 
 
 def write_much(params, emit):

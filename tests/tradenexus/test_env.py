@@ -33,6 +33,20 @@ def test_whole_numbers(given, text, value):
     assert env.integer("NEXUS_X", 1, least=-10) == value
 
 
+def test_a_range_of_ids_holds_both_ends_and_may_be_empty(given):
+    given("60600-60855")
+    assert env.ids("NEXUS_X", "") == range(60600, 60856)
+    given("")
+    assert not env.ids("NEXUS_X", "1000-1001")
+
+
+@pytest.mark.parametrize("text", ["0-10", "999-1000", "2000-1000", "1000", "a-b", "1000-4294967295"])
+def test_ids_that_are_no_ordinary_users_are_named(given, text):
+    given(text)
+    with pytest.raises(SettingInvalid, match="NEXUS_X"):
+        env.ids("NEXUS_X", "")
+
+
 @pytest.mark.parametrize("text", ["", "x", "1.5", "-1", "1e3", "٣", "1 ", "--1"])
 def test_no_whole_number_is_named(given, text):
     given(text)

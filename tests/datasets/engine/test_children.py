@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from datasets.engine import children, family
+from datasets.engine import children, family, handover
 from datasets.engine.children import ChildCancelled, ChildFailed, Limits
 
 SMALL = Limits(memory_bytes=300 << 20, cpu_s=2, wall_s=20, file_bytes=8 << 20, open_files=64)
@@ -68,7 +68,7 @@ def killer(tmp_path):
     def start(kills):
         threads.append(threading.Thread(target=killing, args=(path, kills)))
         threads[0].start()
-        return {"path": str(path)}
+        return {"path": handover.writes(tmp_path, path.name)}
 
     yield start
     threads[0].join()
@@ -109,7 +109,7 @@ def test_a_hoarding_task_meets_its_memory_limit(task):
 
 
 def test_too_large_an_output_is_named(tmp_path):
-    assert fail("write_much", {"path": str(tmp_path / "much")}).code == "OUTPUT_LIMIT"
+    assert fail("write_much", {"path": handover.writes(tmp_path, "much")}).code == "OUTPUT_LIMIT"
 
 
 def test_open_files_are_limited():
@@ -140,7 +140,7 @@ def test_grandchildren_go_with_the_child(tmp_path, detached):
     if detached and not children.capabilities()["pid_namespace"]:
         pytest.skip("no process namespace here: a grandchild that leaves the session is not found")
     path = tmp_path / "alive"
-    run("leave_grandchild", {"path": str(path), "detached": detached})
+    run("leave_grandchild", {"path": handover.writes(tmp_path, "alive"), "detached": detached})
     size = path.stat().st_size
     time.sleep(0.2)
     assert path.stat().st_size == size
@@ -151,11 +151,12 @@ def test_a_killed_parent_leaves_no_child(tmp_path):
         pytest.skip("no process namespace here: what the child itself started may outlive a killed parent")
     path = tmp_path / "alive"
     code = (
-        "import sys; from datasets.engine import children\n"
-        "children.run('tests.kit.childtasks:leave_grandchild_and_hang', {'path': sys.argv[1]})"
+        "import sys; from datasets.engine import children, handover\n"
+        "path = handover.writes(sys.argv[1], 'alive')\n"
+        "children.run('tests.kit.childtasks:leave_grandchild_and_hang', {'path': path})"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code, str(path)])
-    while not path.exists():
+    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
+    while not path.exists() or not path.stat().st_size:
         time.sleep(0.02)
     parent.send_signal(signal.SIGKILL)
     parent.wait()

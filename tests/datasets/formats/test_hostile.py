@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from datasets.engine import children
+from datasets.engine import children, handover
 from datasets.engine.children import ChildFailed, Limits
 from tests.datasets.formats.writing import CSV
 
@@ -19,13 +19,15 @@ COLUMNAR = {**CSV, "format": "parquet", "columnMapping": {"ts_event": "t", "pric
 def read(folder, data, plan=CSV, limits=SMALL):
     path = folder / "raw"
     path.write_bytes(data)
-    return children.run("tests.kit.childtasks:read_all", {"path": str(path), "plan": plan}, limits=limits)
+    return children.run("tests.kit.childtasks:read_all", {"path": handover.reads(path), "plan": plan}, limits=limits)
 
 
 def sniffed(folder, data, limits=SMALL):
     path = folder / "raw"
     path.write_bytes(data)
-    return children.run("datasets.formats.sniff:task", {"path": str(path), "filename": "BTC-USD"}, limits=limits)
+    return children.run(
+        "datasets.formats.sniff:task", {"path": handover.reads(path), "filename": "BTC-USD"}, limits=limits
+    )
 
 
 def zeros(count):
