@@ -16,7 +16,7 @@ import re
 import sys
 from typing import Any
 
-from datasets.engine import confine
+from datasets.engine import arrow, confine
 from tradenexus.errors import ProblemError
 
 # A zero byte in a name or a value of the file: PostgreSQL stores none, neither in text nor in JSON.
@@ -49,6 +49,7 @@ def _answer(answers: int, task: str, params: dict[str, Any]) -> dict[str, Any]:
     def emit(message: dict[str, Any]) -> None:
         _send(answers, {"message": message})
 
+    arrow.alone()
     # Loading counts too: a limit that is too small for the libraries must say so, not look like a crash.
     try:
         function = getattr(importlib.import_module(module), name)

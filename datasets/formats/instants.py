@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from datasets.formats import cells, zones
 from datasets.formats.errors import ColumnTypeUnsupported, DateOrderAmbiguous, TimestampUnitsMixed, TimezoneRequired
+from datasets.formats.values import in_python
 from datasets.market.schemas import TIMESTAMP
 
 UNITS = ("s", "ms", "us", "ns")
@@ -146,7 +147,7 @@ class Clock:
 
     def _local(self, naive: pa.Array, bad: np.ndarray | None) -> Times:
         if self._zone is None:
-            first = next((value.as_py() for value in naive if value.is_valid), None)
+            first = next((in_python(value) for value in naive if value.is_valid), None)
             raise TimezoneRequired(
                 f"The times have no zone (first: {first}) and none is declared.", {"first": str(first)}
             )

@@ -16,6 +16,7 @@ from datasets.formats import cells, targets
 from datasets.formats.batches import VALUE_CHARS, MappedBatch, Reject
 from datasets.formats.errors import TimestampUnitsMixed
 from datasets.formats.instants import Clock, Times
+from datasets.formats.values import in_python
 from datasets.market import schemas
 from datasets.market.kinds import REQUIRED, SYMBOL, TRADES
 
@@ -170,7 +171,7 @@ def _closer(reasons: dict[int, str], array: pa.Array) -> dict[int, str]:
     """Say what is wrong more exactly where the text itself shows it: zero bytes, or bytes of another encoding."""
     named = dict(reasons)
     for at in reasons:
-        value = array[at].as_py()
+        value = in_python(array[at])
         if isinstance(value, str) and "\x00" in value:
             named[at] = "NUL_BYTE"
         elif isinstance(value, str) and "\ufffd" in value:
@@ -190,7 +191,7 @@ def _constant(symbol: str, rows: int) -> pa.Array:
 
 
 def _shown(value: pa.Scalar) -> str:
-    python = value.as_py()
+    python = in_python(value)
     return "" if python is None else str(python)[:VALUE_CHARS]
 
 

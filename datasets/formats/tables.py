@@ -21,6 +21,7 @@ from datasets.formats.errors import FileDamaged, FileEmpty, JsonInvalid, Records
 from datasets.formats.instants import Clock
 from datasets.formats.jsonscan import Scanner
 from datasets.formats.samples import Column
+from datasets.formats.values import in_python
 from tradenexus.errors import ProblemError
 
 SAMPLE_ROWS = 200
@@ -308,9 +309,11 @@ def _plain(value: pa.Scalar) -> str | None:
     if not value.is_valid:
         return None
     if pa.types.is_timestamp(value.type):
-        text = str(value.cast(pa.timestamp("ns", tz=value.type.tz)).cast(pa.timestamp("ns")))
+        text = in_python(value.cast(pa.timestamp("ns", tz=value.type.tz)).cast(pa.timestamp("ns")))
         return f"{text}Z" if value.type.tz else text
-    return _written(value.as_py())
+    if pa.types.is_duration(value.type):
+        return json.dumps(str(in_python(value)))
+    return _written(in_python(value))
 
 
 def _written(value: Any) -> str | None:

@@ -96,7 +96,18 @@ def _parquet_rows(path: str) -> Iterator[dict[str, Any]]:
 
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=BATCH_ROWS):
-            yield from batch.to_pylist()
+            yield from _in_microseconds(batch).to_pylist()
+
+
+def _in_microseconds(batch: Any) -> Any:
+    """Cut times of nanoseconds to what Python's own can hold; bars open on whole seconds."""
+    import pyarrow as pa
+
+    for at, field in enumerate(batch.schema):
+        if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
+            cut = batch.column(at).cast(pa.timestamp("us", field.type.tz), safe=False)
+            batch = batch.set_column(at, field.name, cut)
+    return batch
 
 
 def _json_rows(text: TextIO) -> Iterator[dict[str, Any]]:

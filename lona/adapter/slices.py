@@ -7,7 +7,7 @@ Rows come sorted by open time, one instrument a call.
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -85,18 +85,10 @@ def _overlaps(group: Any, start: int | None, end: int | None) -> bool:
     for i in range(group.num_columns):
         column = group.column(i)
         if column.path_in_schema == "ts_event" and column.is_stats_set and column.statistics.has_min_max:
-            low, high = _ns(column.statistics.min), _ns(column.statistics.max)
+            # Raw they are nanoseconds, whatever libraries are installed.
+            low, high = column.statistics.min_raw, column.statistics.max_raw
             return (end is None or low < end) and (start is None or high >= start)
     return True
-
-
-def _ns(value: Any) -> int:
-    """Statistics come as pandas.Timestamp, datetime or int, by what is installed; a datetime is cut to microseconds."""
-    if isinstance(value, int):
-        return value
-    if hasattr(value, "value"):
-        return int(value.value)
-    return int(value.replace(tzinfo=UTC).timestamp()) * NS + value.microsecond * 1000
 
 
 def _within(batch: Any, start: int | None, end: int | None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import signal
 import socket
@@ -233,3 +234,30 @@ def read_all(params, emit):
         rows += batch.table.num_rows
         rejects += len(batch.rejects)
     return {"rows": rows, "rejects": rejects}
+
+
+def convert(params, emit):
+    import pyarrow as pa
+
+    values = pa.array([1, 2]).to_numpy().tolist()
+    return {"values": values, "pandas": "pandas" in sys.modules}
+
+
+def frame(params, emit):
+    """Use both as whoever works with frames does: there and back."""
+    importlib.import_module(params["first"])
+    import pandas as pd
+    import pyarrow as pa
+
+    table = pa.table(pd.DataFrame({"a": [1, 2, 3], "b": ["x", "y", None]}))
+    return {"sum": int(table.to_pandas()["a"].sum())}
+
+
+def sessions(params, emit):
+    """Convert with pyarrow first, then ask a calendar, which works with pandas."""
+    convert(params, emit)
+    from datasets.market import calendars
+
+    held = calendars.sessions("XNYS", 1_709_510_400 * 10**9, 1_710_028_800 * 10**9)
+    labels = [str(each) for each in held.label_ns.astype("datetime64[ns]").astype("datetime64[D]")]
+    return {"first": labels[0], "sessions": len(labels)}
