@@ -13,28 +13,29 @@ import signal
 import sys
 from typing import Any
 
-from datasets.engine import mounts
+from datasets.engine import identity, mounts
 
 _NEWUSER, _NEWPID, _NEWNET, _NEWIPC, _NEWNS = 0x10000000, 0x20000000, 0x40000000, 0x08000000, 0x00020000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _CAPABILITY_VERSION_3 = 0x20080522
 _LAST_CAPABILITY = 63
+_SETFCAP = 31
 # Libraries are mapped, threads reserve stacks: address space that is never resident.
 ADDRESS_HEADROOM = 768 << 20
 
 
-def apply(limits: dict[str, Any], identity: dict[str, Any] | None) -> dict[str, bool]:
+def apply(limits: dict[str, Any], who: dict[str, Any] | None) -> dict[str, bool]:
     """Confine this process for good; return which protections hold. Returns in a fork (see `_enter_pid`).
 
-    `identity` (see `engine.identity`) is who to become; OSError when that is refused, for its files wait for that uid.
+    `who` (an `engine.identity.Identity`) is whom to become; OSError when that is refused, for the files wait for it.
     """
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
     held = {"network_off": False, "pid_namespace": False, "no_new_privs": False, "privileges_dropped": False}
     held["own_uid"] = False
     if libc is not None:
         network = bool(limits.get("network"))
-        if identity:
-            held["network_off"], held["pid_namespace"] = _become(libc, identity, network)
+        if who:
+            held["network_off"], held["pid_namespace"] = _become(libc, who, network)
             held["own_uid"] = 0 not in {*os.getresuid(), *os.getresgid(), *os.getgroups()}
         else:
             held["network_off"], held["pid_namespace"] = _unshare(libc, network)
@@ -50,7 +51,7 @@ def apply(limits: dict[str, Any], identity: dict[str, Any] | None) -> dict[str, 
 def _unshare(libc: ctypes.CDLL, network: bool) -> tuple[bool, bool]:
     user, group = os.getuid(), os.getgid()
     net = 0 if network else _NEWNET | _NEWIPC
-    if libc.unshare(_NEWUSER | _NEWPID | net) == 0:
+    if _may_map(user) and libc.unshare(_NEWUSER | _NEWPID | net) == 0:
         _map_ids(user, group)
         return not network, True
     # No user namespaces here: root alone may still leave the network.
@@ -58,16 +59,21 @@ def _unshare(libc: ctypes.CDLL, network: bool) -> tuple[bool, bool]:
     return off, False
 
 
-def _become(libc: ctypes.CDLL, identity: dict[str, Any], network: bool) -> tuple[bool, bool]:
+def _may_map(user: int) -> bool:
+    """Tell whether our user may be known in a namespace of ours: root only with the right to give files rights."""
+    return user != 0 or bool(identity.capabilities() >> _SETFCAP & 1)
+
+
+def _become(libc: ctypes.CDLL, who: dict[str, Any], network: bool) -> tuple[bool, bool]:
     """Leave root for good. Namespaces come first where root may make them, else of the kind that a user may make."""
     net = 0 if network else _NEWNET | _NEWIPC
     privileged = libc.unshare(_NEWPID | _NEWNS | net) == 0
     if privileged:
-        mounts.arrange(libc, identity["hide"], identity["reveal"])
+        mounts.arrange(libc, who["hide"], who["reveal"])
     _drop_bounding(libc)
     os.setgroups([])
-    os.setresgid(*[identity["gid"]] * 3)
-    os.setresuid(*[identity["uid"]] * 3)
+    os.setresgid(*[who["gid"]] * 3)
+    os.setresuid(*[who["uid"]] * 3)
     if privileged:
         return not network, True
     # A process that changed its user may not write its own id maps unless it says it may be looked at.

@@ -54,7 +54,7 @@ def missing() -> str:
         return "The child keeps the service's user, whose files it must read, but holds no privilege of it."
     if not _uids:
         return "The service runs as root and NEXUS_CHILD_UIDS is empty, so its children are root without privileges."
-    if not all(_capabilities() >> each & 1 for each in _NEEDED_CAPABILITIES):
+    if not all(capabilities() >> each & 1 for each in _NEEDED_CAPABILITIES):
         return "The service is a root that may not change users; better start it as a user that is not root."
     if not all(_is_mapped(name) for name in ("uid_map", "gid_map")):
         return f"This container knows no uids {_uids[0]}-{_uids[-1]}: set NEXUS_CHILD_UIDS to some it knows."
@@ -98,15 +98,16 @@ def closed_folders() -> dict[str, list[str]]:
     return found
 
 
+def capabilities() -> int:
+    """Return the effective capabilities of this process, a bit each."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next((int(line.split()[1], 16) for line in status if line.startswith("CapEff:")), 0)
+
+
 def _code() -> list[Path]:
     named = {_ROOT, Path(sys.prefix), Path(sys.base_prefix), *(Path(each) for each in sys.path if each)}
     paths = {path for each in named if each.exists() for path in (each.absolute(), each.resolve())}
     return sorted(path for path in paths if not any(parent in paths for parent in path.parents))
-
-
-def _capabilities() -> int:
-    status = Path("/proc/self/status").read_text().splitlines()
-    return next((int(line.split()[1], 16) for line in status if line.startswith("CapEff:")), 0)
 
 
 def _is_mapped(name: str) -> bool:
