@@ -31,6 +31,7 @@ class Failure(Exception):
 
     exit_code = 1
     code = "FAILED"
+    command = ""  # the command that failed, `nexus dataset show`; set at the border
 
     def __init__(
         self,
@@ -147,6 +148,9 @@ _BY_STATUS: dict[int, type[Failure]] = {
 
 _HINTS: dict[type[Failure], str] = {
     AuthNeeded: "nexus auth login --with-token < token.txt",
+    Missing: "nexus search WORDS finds names and ids",
+    Clash: "nexus status, nexus job list --state running",
+    GateFailed: "nexus quality show REF --failed",
     Limited: "wait, then run the same command again",
     Unreachable: "nexus doctor",
 }

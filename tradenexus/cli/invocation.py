@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tradenexus.cli import config as configuration
 from tradenexus.cli import credentials
 from tradenexus.cli.failures import AuthNeeded, Usage
+from tradenexus.cli.filtering import Filter
 from tradenexus.cli.output import Output
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Options:
     profile: str | None = None
     url: str | None = None
     json: str | None = None
+    jq: str | None = None
     jsonl: bool = False
     quiet: bool = False
     verbose: bool = False
@@ -39,14 +41,18 @@ class Options:
     timeout: float | None = None
     wide: bool = False
     flags: dict[str, str | None] = field(init=False)
+    filter: Filter | None = field(init=False)
 
     def __post_init__(self) -> None:
         if self.json is not None and self.jsonl:
             raise Usage("--json and --jsonl exclude each other")
+        if self.jq is not None and self.jsonl:
+            raise Usage("--jq and --jsonl exclude each other", why="--jq prints a result a line as it is")
         if self.utc and self.local:
             raise Usage("--utc and --local exclude each other")
         zone = "UTC" if self.utc else "local" if self.local else None
-        output = "jsonl" if self.jsonl else "json" if self.json is not None else None
+        self.filter = Filter(self.jq) if self.jq is not None else None
+        output = "jsonl" if self.jsonl else "json" if self.json is not None or self.filter else None
         self.flags = {"profile": self.profile, "url": self.url, "tz": zone, "output": output}
 
     @property
@@ -86,6 +92,7 @@ class Invocation:
         return Output(
             self.config["output"],
             fields=fields,
+            filter_=self.options.filter,
             quiet=self.options.quiet,
             wide=self.options.wide,
             color=not self.options.no_color,

@@ -11,12 +11,13 @@ import signal
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from tradenexus.cli import output, values
+from tradenexus.cli import helping, output, values
 from tradenexus.cli.failures import Failure, Usage
 from tradenexus.cli.invocation import Invocation, Options, version
 
@@ -63,7 +64,7 @@ _FLAGS = {
     "--local",
     "--wide",
 }
-_WITH_VALUE = {"--url", "--timeout"}
+_WITH_VALUE = {"--url", "--timeout", "--jq"}
 
 
 def hoist(args: list[str]) -> list[str]:
@@ -78,10 +79,11 @@ def hoist(args: list[str]) -> list[str]:
             break
         if word == "--json":
             front.append("--json=*")
-        elif word in _FLAGS or word.startswith(("--json=", "--url=", "--timeout=")):
+        elif word in _FLAGS or word.startswith(("--json=", "--url=", "--timeout=", "--jq=")):
             front.append(word)
-        elif word in _WITH_VALUE and queue:
-            front += [word, queue.pop(0)]
+        elif word in _WITH_VALUE:
+            front += [word, *queue[:1]]
+            queue = queue[1:]
         else:
             rest.append(word)
     return front + rest
@@ -101,22 +103,21 @@ class Root(TyperGroup):
         module = importlib.import_module(f"tradenexus.cli.commands.{cmd_name}")
         command = typer.main.get_command(module.app)
         command.name = cmd_name
-        return values.lighten(command)
+        return _placed(helping.dress(values.lighten(command)))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command, or suggest the nearest one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            close = get_close_matches(args[0], COMMANDS, n=3)
-            raise Usage(
-                f"there is no command {args[0]!r}",
-                why=f"did you mean {', '.join(close)}?" if close else "",
-                hint="nexus --help",
-            )
+            raise _no_command("nexus", args[0], COMMANDS)
         return super().resolve_command(ctx, args)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the global options, read without heavy libraries."""
         return [values.light(param) for param in super().get_params(ctx)]
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """Write what nexus is, then examples."""
+        helping.write(self, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse with global options hoisted to the front."""
@@ -135,6 +136,37 @@ class Root(TyperGroup):
         words = list(sys.argv[1:] if args is None else args)
         go = super().main
         sys.exit(_bordered(lambda: go(words, "nexus", complete_var, False, windows_expand_args, **extra), words))
+
+
+def _no_command(where: str, word: str, known: Sequence[str]) -> Usage:
+    close = get_close_matches(word, known, n=3)
+    why = f"did you mean {', '.join(close)}?" if close else f"there are {', '.join(known)}"
+    return Usage(f"there is no command {f'{where} {word}'!r}", why=why, hint=f"{where} --help")
+
+
+def _placed(command: Any) -> Any:
+    """Make the verbs of a noun suggest the nearest one, and failures know which command they are of."""
+    verbs = getattr(command, "commands", {})
+    if verbs:
+        resolve = command.resolve_command
+
+        def resolved(ctx: Any, args: list[str]) -> Any:
+            if args[0] not in verbs and not args[0].startswith("-"):
+                raise _no_command(ctx.command_path, args[0], list(verbs))
+            return resolve(ctx, args)
+
+        command.resolve_command = resolved
+    for leaf in verbs.values() or [command]:
+        leaf.invoke = partial(_told, leaf.invoke)
+    return command
+
+
+def _told(invoke: Any, ctx: Any) -> Any:
+    try:
+        return invoke(ctx)
+    except Failure as failure:
+        failure.command = failure.command or ctx.command_path
+        raise
 
 
 def _bordered(call: Any, words: list[str]) -> int:
@@ -162,7 +194,8 @@ def _usage(error: typer.TyperException, as_json: bool) -> int:
         return 2
     ctx = getattr(error, "ctx", None)
     where = f"{ctx.command_path} --help" if ctx is not None else "nexus --help"
-    failure = Usage(error.format_message(), hint=where)
+    what, _, why = error.format_message().partition(" (Possible")
+    failure = Usage(what, why=f"possible{why.rstrip(')')}" if why else "", hint=where)
     output.report(failure, as_json=as_json)
     return failure.exit_code
 
@@ -185,8 +218,15 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["--help", "-h"]},
-    help="Trade Nexus on the command line: market data in, proven good, out to a backtest. Start: nexus auth login",
+    help="""Trade Nexus on the command line: market data in, proven good, out to a backtest.
+
+    Example: nexus auth login
+    Example: nexus upload btc.csv --wait
+    Example: nexus dataset list --json=id,name
+    Example: nexus help exit-codes
+    """,
 )
 
 
@@ -203,6 +243,9 @@ def options(
     url: Annotated[str | None, typer.Option(help="Server to talk to.")] = None,
     json: Annotated[
         str | None, typer.Option(metavar="[=FIELDS]", help="Print JSON, whole or the fields named.")
+    ] = None,
+    jq: Annotated[
+        str | None, typer.Option(metavar="EXPR", help="Print what this jq expression makes of the JSON, strings raw.")
     ] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print lists as one JSON object a line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Data and errors only.")] = False,
@@ -223,7 +266,7 @@ def options(
     """Take the global options."""
     if ctx.resilient_parsing:
         return
-    chosen = Options(profile, url, json, jsonl, quiet, verbose, no_color, no_input, yes, utc, local, timeout, wide)
+    chosen = Options(profile, url, json, jq, jsonl, quiet, verbose, no_color, no_input, yes, utc, local, timeout, wide)
     ctx.obj = Invocation(chosen)
     ctx.call_on_close(ctx.obj.close)
 

@@ -1,8 +1,8 @@
 """What goes to stdout (data, and only data) and to stderr (footers, notes, progress, errors).
 
 On a terminal: tables that drop their least important columns until they fit. Elsewhere: tab-separated values, nothing
-cut, no colour. `--json[=fields]` and `--jsonl`: the API's own objects, decimals as strings. Control characters in
-data never reach a terminal.
+cut, no colour. `--json[=fields]` and `--jsonl`: the API's own objects, decimals as strings; `--jq` prints what an
+expression makes of them. Control characters in data never reach a terminal.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradenexus.cli import figures
 from tradenexus.cli.failures import Failure, Usage
+
+if TYPE_CHECKING:
+    from tradenexus.cli.filtering import Filter
 
 GLYPHS = {
     "ok": "✓", "info": "◌", "mute": "○", "warn": "▲", "bad": "✗", "special": "!",
@@ -35,13 +38,17 @@ TONE = {word: tone for tone, words in _STATES.items() for word in words.split()}
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its title, the dotted path of its value in the item, and how late it is dropped (0 = never)."""
+    """A column: its title, the dotted path of its value in the item, and how late it is dropped (0 = never).
+
+    `digits` after the point are shown to a person; TSV and JSON have all of them.
+    """
 
     title: str
     path: str
     drop: int = 0
     right: bool = False
     state: bool = False
+    digits: int | None = None
 
 
 def pick(item: Any, path: str) -> Any:
@@ -63,11 +70,13 @@ def pick(item: Any, path: str) -> Any:
 class Output:
     """The two streams of one run; `mode` is table, tsv, json or jsonl."""
 
-    def __init__(self, mode: str, *, fields: Sequence[str] = (), quiet: bool = False, wide: bool = False,
-                 color: bool = True, local: bool = False) -> None:  # fmt: skip
+    def __init__(self, mode: str, *, fields: Sequence[str] = (), filter_: Filter | None = None, quiet: bool = False,
+                 wide: bool = False, color: bool = True, local: bool = False) -> None:  # fmt: skip
         terminal = sys.stdout.isatty()
         self.mode = ("table" if terminal else "tsv") if mode == "auto" else mode
         self.fields = tuple(fields)
+        self.filter = filter_
+        self.streaming = False
         self.quiet = quiet
         self.wide = wide
         self.local = local
@@ -78,16 +87,20 @@ class Output:
         """Whether stdout carries JSON."""
         return self.mode in ("json", "jsonl")
 
-    def rows(self, items: Iterable[Any], columns: Sequence[Column], footer: str = "") -> None:
+    def stream(self) -> None:
+        """Print lists object by object from here on, as they come: an array would never end."""
+        self.streaming = True
+
+    def rows(self, items: Iterable[Any], columns: Sequence[Column], footer: str = "", *, titles: bool = True) -> None:
         """Print a list: `footer` goes to stderr (`38 datasets - Web: ...`)."""
         items = list(items)
         if self.structured:
-            self._json_list(items)
+            self.array(items)
         elif self.mode == "tsv":
             for item in items:
                 self.line("\t".join(self._text(pick(item, column.path), human=False) for column in columns))
         elif items:
-            self._table(items, columns)
+            self._table(items, columns, titles)
         if footer:
             self.note(footer)
 
@@ -96,28 +109,58 @@ class Output:
         if self.structured:
             self.document(item)
         else:
-            pairs = [(column, pick(item, column.path)) for column in columns]
-            width = max((len(column.title) for column, _ in pairs), default=0)
-            for column, value in pairs:
+            width = max((len(column.title) for column in columns), default=0)
+            for column in columns:
+                value = pick(item, column.path)
                 if self.mode == "tsv":
                     self.line(f"{column.title}\t{self._text(value, human=False)}")
                 elif value is not None:
-                    self._styled(f"{column.title:<{width}}  ", self._text(value, human=True), column.state)
+                    self._styled(f"{column.title:<{width}}  ", self._seen(item, column), column.state)
         if footer:
             self.note(footer)
 
     def document(self, item: Any) -> None:
         """Print one JSON object, whole or only the fields asked for."""
-        indent = 2 if self.mode == "json" and sys.stdout.isatty() else None
-        self.line(dumps(self._chosen(item), indent=indent))
+        self._json(self._chosen(item))
 
-    def _json_list(self, items: list[Any]) -> None:
+    def array(self, items: list[Any]) -> None:
+        """Print a list of JSON objects: one array, or with --jsonl one object a line."""
         chosen = [self._chosen(item) for item in items]
-        if self.mode == "jsonl":
+        if self.mode == "jsonl" or self.streaming:
             for item in chosen:
-                self.line(dumps(item))
+                self._json(item)
         else:
-            self.line(dumps(chosen, indent=2 if sys.stdout.isatty() else None))
+            self._json(chosen)
+
+    def told(self, item: dict[str, Any], note: str) -> None:
+        """Say what was done: a note, or with --json an object."""
+        if self.structured:
+            self.document(item)
+        else:
+            self.note(note)
+
+    def value(self, item: dict[str, Any], text: str) -> None:
+        """Print one text, or with --json the object that holds it."""
+        if self.structured:
+            self.document(item)
+        else:
+            self.line(text)
+
+    def raw(self, what: str) -> None:
+        """Refuse --jq before something is printed that is no JSON."""
+        if self.filter:
+            raise Usage(f"--jq works on JSON, and {what} is none", hint="the same command without --jq")
+
+    def _json(self, value: Any) -> None:
+        if self.filter is None:
+            whole = self.mode == "json" and not self.streaming and sys.stdout.isatty()
+            self.line(dumps(value, indent=2 if whole else None))
+            return
+        for result in self.filter.results(value):
+            self.line(self._shown(result) if isinstance(result, str) else dumps(result))
+
+    def _shown(self, text: str) -> str:
+        return "\n".join(map(figures.visible, text.split("\n"))) if sys.stdout.isatty() else text
 
     def _chosen(self, item: Any) -> Any:
         if not self.fields or not isinstance(item, dict):
@@ -134,13 +177,26 @@ class Output:
     def _text(self, value: Any, *, human: bool) -> str:
         return figures.cell(value, human=human, local=self.local)
 
-    def _table(self, items: list[Any], columns: Sequence[Column]) -> None:
+    def _seen(self, item: Any, column: Column) -> str:
+        value = pick(item, column.path)
+        if column.digits is not None and isinstance(value, Decimal) and value.is_finite():
+            whole = value == value.to_integral_value()
+            value = round(value, 0 if whole else column.digits)
+        return self._text(value, human=True)
+
+    def _table(self, items: list[Any], columns: Sequence[Column], titles: bool) -> None:
         from rich.table import Table
         from rich.text import Text
 
         cells = {column.title: [self._cell(item, column) for item in items] for column in columns}
         shown = columns if self.wide else self._fitting(columns, cells)
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold" if self.color else "")
+        table = Table(
+            box=None,
+            show_header=titles,
+            pad_edge=False,
+            padding=(0, 2, 0, 0),
+            header_style="bold" if self.color else "",
+        )
         for column in shown:
             # A state is read first: other columns give way to it.
             least = max(len(column.title), *map(len, cells[column.title]), 0) if column.state else None
@@ -151,7 +207,7 @@ class Output:
         self._console().print(table)
 
     def _cell(self, item: Any, column: Column) -> str:
-        text = self._text(pick(item, column.path), human=True)
+        text = self._seen(item, column)
         tone = TONE.get(text) if column.state else None
         return f"{GLYPHS[tone]} {text}" if tone else text
 
@@ -194,6 +250,8 @@ class Output:
     def line(self, text: str) -> None:
         """Write one line of data to stdout."""
         sys.stdout.write(text + "\n")
+        if self.streaming:
+            sys.stdout.flush()
 
     def note(self, text: str) -> None:
         """Write one line for the person to stderr; -q leaves it out."""
@@ -213,11 +271,8 @@ def report(failure: Failure, *, as_json: bool) -> None:
     if as_json:
         sys.stderr.write(dumps(failure.envelope()) + "\n")
         return
-    lines = [f"error: {failure.message}"]
-    if failure.why:
-        lines.append(f"why:   {failure.why}")
-    if failure.hint:
-        lines.append(f"next:  {failure.hint}")
+    why, hint = failure.why or failure.code, failure.hint or f"{failure.command or 'nexus'} --help"
+    lines = [f"error: {failure.message}", f"why:   {why}", f"next:  {hint}"]
     sys.stderr.write("\n".join(figures.visible(line) for line in lines) + "\n")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,14 +26,18 @@ Unit = Annotated[str | None, typer.Option("--ts-unit", help="Unit of numeric tim
 Kind = Annotated[str | None, typer.Option("--kind", help="trades, quotes or bars.")]
 QualityProfile = Annotated[str | None, typer.Option("--profile", help="Quality profile: lenient, standard, strict.")]
 
+_PLAIN: dict[str, Any] = {
+    "add_completion": False,
+    "rich_markup_mode": None,
+    "context_settings": {"help_option_names": ["--help", "-h"]},
+}
+
 
 def noun(text: str) -> typer.Typer:
     """Return the application of a noun: a group of verbs, help when none is given."""
-    return typer.Typer(
-        help=text, no_args_is_help=True, add_completion=False, context_settings={"help_option_names": ["--help", "-h"]}
-    )
+    return typer.Typer(help=text, no_args_is_help=True, **_PLAIN)
 
 
 def verb() -> typer.Typer:
     """Return the application of a command that stands alone."""
-    return typer.Typer(add_completion=False, context_settings={"help_option_names": ["--help", "-h"]})
+    return typer.Typer(**_PLAIN)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradenexus.cli import figures
 from tradenexus.cli.failures import Usage
-from tradenexus.cli.output import Column, Output, dumps
+from tradenexus.cli.output import Column, Output
 from tradenexus.cli.references import Target
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def show(out: Output, rows: list[dict[str, Any]], format_: str) -> None:
     """Print rows; `auto` follows the global output mode."""
     if format_ not in FORMATS:
         raise Usage(f"no format {format_!r}", why=f"one of {', '.join(FORMATS)}")
+    if format_ not in ("auto", "json"):
+        out.raw(f"the format {format_}")
     if format_ in ("table", "tsv", "json", "jsonl"):
         out.mode = format_
     if format_ == "csv":
@@ -45,8 +47,7 @@ def show(out: Output, rows: list[dict[str, Any]], format_: str) -> None:
     elif format_ == "md":
         _markdown(out, rows)
     elif out.structured:
-        for line in [dumps(rows)] if out.mode == "json" else map(dumps, rows):
-            out.line(line)
+        out.array(rows)
     else:
         plain_rows(out, rows)
 

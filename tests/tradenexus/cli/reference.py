@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from tradenexus.cli import helping
 from tradenexus.cli.main import app
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "cli.md"
@@ -34,7 +35,10 @@ def reference() -> str:
 
 
 def _entry(name: str, command: Any) -> str:
-    words = " ".join((command.help or "").split())
+    text, examples = helping.parts(command.help)
+    words = " ".join(text.split())
+    if examples:
+        words += "\n\n```sh\n" + "\n".join(examples) + "\n```"
     lines = [_line(param) for param in command.params if not getattr(param, "hidden", False) and param.name != "help"]
     return "\n".join([f"### {name}", "", words, "", *lines, ""] if lines else [f"### {name}", "", words, ""])
 

@@ -70,9 +70,18 @@ def test_a_whole_run_imports_no_app_and_no_django(platform, trades):
 def test_a_mistyped_noun_or_option_is_usage_with_a_suggestion(nexus):
     ran = nexus("datset", "list")
     assert (ran.code, "did you mean dataset?" in ran.err) == (2, True)
-    assert nexus("dataset", "lst").code == 2
+    ran = nexus("dataset", "lst")
+    assert (ran.code, "did you mean list?" in ran.err) == (2, True)
     assert nexus("dataset", "list", "--stat", "x").code == 2
     assert nexus("--json", "dataset", "list", "--stat", "x").error["code"] == "USAGE"
+
+
+@pytest.mark.parametrize(
+    "words", [["datset"], ["dataset", "show", "x"], ["config", "get", "x"], ["dataset", "list", "--stat"], ["help"]]
+)
+def test_an_error_says_what_why_and_what_comes_next(platform, nexus, words):
+    heads = [line.split(":")[0] for line in nexus(*words).err.splitlines()]
+    assert heads == ["error", "why", "next"]
 
 
 def test_without_a_command_the_help_is_shown(nexus):

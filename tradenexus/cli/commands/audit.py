@@ -43,7 +43,7 @@ def list_(
     actor: Annotated[str | None, typer.Option(metavar="ID", help="Only by this person (usr_...).")] = None,
     limit: params.Limit = 50,
 ) -> None:
-    """List entries, newest first."""
+    """List entries, newest first. Example: nexus audit list --object ds_..."""
     nx = invocation.of(ctx)
     items = list(nx.client.pages("/v1/audit", {"object": object_, "actor": actor}, limit=limit))
     nx.out.rows(items, COLUMNS, f"{len(items)} entries - Web: {nx.web('audit')}")
@@ -51,7 +51,10 @@ def list_(
 
 @app.command()
 def verify(ctx: typer.Context) -> None:
-    """Walk the hash chain from its first entry; exit 1 naming the row when one was changed."""
+    """Walk the hash chain from its first entry; exit 1 naming the row when one was changed.
+
+    Example: nexus audit verify
+    """
     nx = invocation.of(ctx)
     verdict = nx.client.get("/v1/audit:verify", patience_s=60)
     nx.out.facts(verdict, VERDICT)
@@ -69,8 +72,9 @@ def export(
     ctx: typer.Context,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File instead of stdout.")] = None,
 ) -> None:
-    """Write the whole trail as JSON lines, oldest first."""
+    """Write the whole trail as JSON lines, oldest first. Example: nexus audit export --out audit.jsonl"""
     nx = invocation.of(ctx)
+    nx.out.raw("the exported trail")
     if out is not None:
         downloads.check_target(out, replace=nx.options.yes)
     try:

@@ -64,7 +64,10 @@ def _secret(nx: invocation.Invocation, with_token: bool) -> str:
 
 @app.command()
 def logout(ctx: typer.Context) -> None:
-    """Forget the token of this profile; the key itself stays valid (nexus key revoke)."""
+    """Forget the token of this profile; the key itself stays valid (nexus key revoke).
+
+    Example: nexus --profile pi auth logout
+    """
     nx = invocation.of(ctx)
     found = credentials.forget(nx.config)
     nx.out.note(f"forgot the token of profile {nx.config.profile.text}" if found else "there was no token")
@@ -72,7 +75,7 @@ def logout(ctx: typer.Context) -> None:
 
 @app.command()
 def whoami(ctx: typer.Context) -> None:
-    """Show user, workspace, role and scopes of the token in force."""
+    """Show user, workspace, role and scopes of the token in force. Example: nexus auth whoami --jq .email"""
     nx = invocation.of(ctx)
     nx.out.facts(_who(nx, nx.client.get("/v1/me"), credentials.token(nx.config)[1]), WHO)
 

@@ -98,7 +98,7 @@ def _refuse(backtest: dict[str, Any], job: dict[str, Any]) -> None:
 
 @app.command("list")
 def list_(ctx: typer.Context, limit: params.Limit = 50) -> None:
-    """List backtests."""
+    """List backtests. Example: nexus backtest list"""
     nx = invocation.of(ctx)
     items = list(nx.client.pages("/v1/backtests", limit=limit))
     nx.out.rows(items, COLUMNS, f"{len(items)} backtests - Web: {nx.web('backtests')}")
@@ -111,7 +111,7 @@ def show(
     trades: Annotated[bool, typer.Option("--trades", help="The trades instead of the summary.")] = False,
     equity: Annotated[bool, typer.Option("--equity", help="The equity curve instead of the summary.")] = False,
 ) -> None:
-    """Show how a backtest went, and on exactly what data."""
+    """Show how a backtest went, and on exactly what data. Example: nexus backtest show bt_... --trades --json"""
     from tradenexus.cli import preview
 
     nx = invocation.of(ctx)

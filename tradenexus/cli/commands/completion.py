@@ -18,9 +18,11 @@ def completion(
     ctx: typer.Context, shell: Annotated[str, typer.Argument(metavar="SHELL", help=", ".join(SHELLS))]
 ) -> None:
     """Print the completion script of a shell. Example: source <(nexus completion bash)"""
+    nx = invocation.of(ctx)
+    nx.out.raw("a completion script")
     from typer.completion import get_completion_script
 
     if shell not in SHELLS:
         raise Usage(f"no completion for {shell!r}", why=f"one of {', '.join(SHELLS)}")
     script = get_completion_script(prog_name="nexus", complete_var="_NEXUS_COMPLETE", shell=shell)
-    invocation.of(ctx).out.line(script)
+    nx.out.line(script)

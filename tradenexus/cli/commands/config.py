@@ -18,11 +18,12 @@ Key = Annotated[str, typer.Argument(metavar="KEY", help=", ".join(configuration.
 
 @app.command()
 def get(ctx: typer.Context, key: Key) -> None:
-    """Print one setting."""
+    """Print one setting. Example: nexus config get url"""
     nx = invocation.of(ctx)
     if key not in configuration.DEFAULTS:
         raise Usage(f"there is no setting {key!r}", why=f"settings: {', '.join(configuration.DEFAULTS)}")
-    nx.out.line(nx.config[key])
+    value = nx.config.values[key]
+    nx.out.value({"key": key, "value": value.text, "origin": value.origin}, value.text)
 
 
 @app.command("set")
@@ -39,7 +40,7 @@ def list_(
     ctx: typer.Context,
     show_origin: Annotated[bool, typer.Option("--show-origin", help="Where each value comes from.")] = False,
 ) -> None:
-    """List the settings in force."""
+    """List the settings in force. Example: nexus config list --show-origin"""
     nx = invocation.of(ctx)
     values = {"profile": nx.config.profile, **nx.config.values}
     items = [{"key": key, "value": value.text, "origin": value.origin} for key, value in values.items()]
@@ -51,6 +52,7 @@ def list_(
 
 @app.command()
 def path(ctx: typer.Context) -> None:
-    """Print where the configuration file is."""
+    """Print where the configuration file is. Example: nexus config path"""
     nx = invocation.of(ctx)
-    nx.out.line(str(configuration.config_path()))
+    path_ = str(configuration.config_path())
+    nx.out.value({"path": path_}, path_)

@@ -81,7 +81,7 @@ def list_(
 
 @app.command()
 def show(ctx: typer.Context, ref: params.Ref) -> None:
-    """Show a dataset, or the version a REF pins."""
+    """Show a dataset, or the version a REF pins. Example: nexus dataset show btc@published --json"""
     nx = invocation.of(ctx)
     target = references.resolve(nx.client, ref)
     item = (
@@ -99,7 +99,7 @@ def show(ctx: typer.Context, ref: params.Ref) -> None:
 
 @app.command()
 def versions(ctx: typer.Context, ref: params.Ref, limit: params.Limit = 200) -> None:
-    """List the versions of a dataset."""
+    """List the versions of a dataset. Example: nexus dataset versions btc"""
     nx = invocation.of(ctx)
     target = references.resolve(nx.client, ref)
     items = list(nx.client.pages(f"{target.path}/versions", limit=limit))
@@ -113,7 +113,7 @@ def head(
     rows: Annotated[int, typer.Option("-n", "--rows", min=1, help="How many rows.")] = 10,
     format_: Annotated[str, typer.Option("--format", help="auto, table, tsv, csv, json, jsonl, md.")] = "auto",
 ) -> None:
-    """Show the first rows of a version, exactly as stored."""
+    """Show the first rows of a version, exactly as stored. Example: nexus dataset head btc@1 -n 20 --format csv"""
     nx = invocation.of(ctx)
     target, _ = references.pinned(nx.client, ref)
     preview.show(nx.out, preview.fetch(nx.client, target, rows), format_)
@@ -121,7 +121,7 @@ def head(
 
 @app.command()
 def coverage(ctx: typer.Context, ref: params.Ref) -> None:
-    """Show which sessions a version covers, and what is missing."""
+    """Show which sessions a version covers, and what is missing. Example: nexus dataset coverage btc"""
     nx = invocation.of(ctx)
     target = references.resolve(nx.client, ref)
     body = nx.client.get(f"{target.path}/coverage", {"version": target.version})
@@ -143,7 +143,7 @@ def diff(
     a: Annotated[str, typer.Argument(metavar="A", help="REF with a version.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another version of the same dataset, name@8 or 8.")],
 ) -> None:
-    """Show what differs between two versions."""
+    """Show what differs between two versions. Example: nexus dataset diff btc@1 2"""
     nx = invocation.of(ctx)
     first, _ = references.pinned(nx.client, a)
     second = references.Target(first.dataset_id, int(b)) if b.isdigit() else references.pinned(nx.client, b)[0]
@@ -160,7 +160,10 @@ def diff(
 
 @app.command()
 def archive(ctx: typer.Context, ref: params.Ref) -> None:
-    """Archive a version, or the newest; nothing is deleted, lineage stays. Asks first."""
+    """Archive a version, or the newest; nothing is deleted, lineage stays. Asks first.
+
+    Example: nexus dataset archive btc@1
+    """
     nx = invocation.of(ctx)
     target, version = references.pinned(nx.client, ref)
     nx.confirm(f"archive version {target.version} of {ref}?")
@@ -176,7 +179,10 @@ def download(
     symbols: Annotated[str | None, typer.Option(help="Only these symbols, with commas; a file each.")] = None,
     raw: Annotated[bool | None, typer.Option("--raw/--canonical", help="As uploaded, or Parquet per symbol.")] = None,
 ) -> None:
-    """Fetch a version's bytes, verified; running it again goes on with the .part file."""
+    """Fetch a version's bytes, verified; running it again goes on with the .part file.
+
+    Example: nexus dataset download btc@2 --symbols BTC-USD --out data/
+    """
     from tradenexus.cli import fetching
 
     nx = invocation.of(ctx)

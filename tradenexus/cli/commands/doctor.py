@@ -20,7 +20,10 @@ COLUMNS = (
 
 @app.command()
 def doctor(ctx: typer.Context) -> None:
-    """Check server, version, clock, token, scopes, disk, live updates and the server's protections."""
+    """Check server, version, clock, token, scopes, disk, live updates and the server's protections.
+
+    Example: nexus doctor
+    """
     nx = invocation.of(ctx)
     findings = examine(nx)
     nx.out.rows([vars(finding) for finding in findings], COLUMNS)

@@ -29,7 +29,7 @@ TOPICS = {"exit-codes": failures.EXIT_CODES, "refs": REFS, "environment": ENVIRO
 
 @app.command()
 def help_(ctx: typer.Context, topic: Annotated[str, typer.Argument(help=", ".join(TOPICS))] = "") -> None:
-    """Explain a topic: exit-codes, refs, environment."""
+    """Explain a topic: exit-codes, refs, environment. Example: nexus help exit-codes"""
     nx = invocation.of(ctx)
     if topic not in TOPICS:
         raise failures.Usage(

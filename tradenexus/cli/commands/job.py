@@ -51,7 +51,7 @@ def list_(
     dataset: Annotated[str | None, typer.Option(metavar="REF", help="Only of this dataset.")] = None,
     limit: params.Limit = 50,
 ) -> None:
-    """List jobs, newest first."""
+    """List jobs, newest first. Example: nexus job list --state failed"""
     nx = invocation.of(ctx)
     only = references.resolve(nx.client, dataset).dataset_id if dataset else None
     items = list(nx.client.pages("/v1/jobs", {"state": state, "kind": kind, "dataset": only}, limit=limit))
@@ -64,7 +64,7 @@ def _get(nx: invocation.Invocation, job: str) -> dict[str, Any]:
 
 @app.command()
 def show(ctx: typer.Context, job: Job) -> None:
-    """Show one job."""
+    """Show one job. Example: nexus job show job_..."""
     nx = invocation.of(ctx)
     item = _get(nx, job)
     nx.out.facts(item, FACTS, f"Web: {nx.web('jobs', item['id'])}")
@@ -77,7 +77,7 @@ def watch(
     compact: Annotated[bool, typer.Option("--compact", help="No progress, only how it ended.")] = False,
     exit_status: Annotated[bool, typer.Option("--exit-status", help="Exit 1 (or 7) when it did not succeed.")] = False,
 ) -> None:
-    """Follow a job until it ends; Ctrl-C stops watching, not the job."""
+    """Follow a job until it ends; Ctrl-C stops watching, not the job. Example: nexus job watch job_... --exit-status"""
     nx = invocation.of(ctx)
     nx.options.quiet = nx.options.quiet or compact
     item = waiting.follow(nx, _get(nx, job))
@@ -94,7 +94,7 @@ def logs(
     since: Annotated[int, typer.Option(min=0, metavar="N", help="Only lines after this number.")] = 0,
     failed: Annotated[bool, typer.Option("--failed", help="Only errors.")] = False,
 ) -> None:
-    """Print the log of a job."""
+    """Print the log of a job. Example: nexus job logs job_... --follow"""
     nx = invocation.of(ctx)
     item = _get(nx, job)
     try:
@@ -125,7 +125,7 @@ def _print_log(nx: invocation.Invocation, job_id: str, since: int, failed: bool)
 
 @app.command()
 def cancel(ctx: typer.Context, job: Job) -> None:
-    """Ask a job to stop. Asks first."""
+    """Ask a job to stop. Asks first. Example: nexus job cancel job_... --yes"""
     nx = invocation.of(ctx)
     job_id = references.typed(job, "job")
     nx.confirm(f"cancel {job_id}?")
@@ -139,7 +139,7 @@ def retry(
     from_start: Annotated[bool, typer.Option("--from-start", help="Not from the failed stage.")] = False,
     wait: params.Wait = False,
 ) -> None:
-    """Run a failed job again."""
+    """Run a failed job again. Example: nexus job retry job_... --wait"""
     nx = invocation.of(ctx)
     item = nx.client.post(f"/v1/jobs/{references.typed(job, 'job')}:retry", {"fromStart": True} if from_start else {})[
         "job"

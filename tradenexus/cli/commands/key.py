@@ -60,7 +60,7 @@ def create(
 
 @app.command("list")
 def list_(ctx: typer.Context, limit: params.Limit = 50) -> None:
-    """List keys; secrets are never shown."""
+    """List keys; secrets are never shown. Example: nexus key list"""
     nx = invocation.of(ctx)
     items = list(nx.client.pages("/v1/keys", limit=limit))
     nx.out.rows(items, COLUMNS, f"{len(items)} keys - Web: {nx.web('settings', 'keys')}")
@@ -68,9 +68,9 @@ def list_(ctx: typer.Context, limit: params.Limit = 50) -> None:
 
 @app.command()
 def revoke(ctx: typer.Context, key: Annotated[str, typer.Argument(metavar="KEY", help="key_... id")]) -> None:
-    """Revoke a key; its next request is refused. Asks first."""
+    """Revoke a key; its next request is refused. Asks first. Example: nexus key revoke key_..."""
     nx = invocation.of(ctx)
     key_id = references.typed(key, "key")
     nx.confirm(f"revoke {key_id}?")
     nx.client.delete(f"/v1/keys/{key_id}")
-    nx.out.note(f"revoked {key_id}")
+    nx.out.told({"id": key_id, "state": "revoked"}, f"revoked {key_id}")

@@ -23,7 +23,11 @@ EDGES = (
 def lineage(
     ctx: typer.Context, ref: Annotated[str, typer.Argument(metavar="REF", help="Dataset REF or bt_... id.")]
 ) -> None:
-    """Show what something was made from and what was made of it, with digests."""
+    """Show what something was made from and what was made of it, with digests.
+
+    Example: nexus lineage btc@published
+    Example: nexus lineage bt_...
+    """
     nx = invocation.of(ctx)
     if ref.startswith("bt_"):
         page = ("backtests", references.typed(ref, "bt"))

@@ -25,7 +25,10 @@ def link(
     ],
     name: Annotated[str | None, typer.Option(help="Name of the dataset.")] = None,
 ) -> None:
-    """Link a symbol of the provider as a dataset without bytes of our own."""
+    """Link a symbol of the provider as a dataset without bytes of our own.
+
+    Example: nexus lona link 66ff7579-179a-47ba-a16a-91ac7aa78481 --name btc-at-lona
+    """
     nx = invocation.of(ctx)
     body = {"symbolId": symbol} | ({"name": name} if name else {})
     answer = nx.client.post("/v1/datasets/lona:link", body, patience_s=waiting.PATIENCE_S)

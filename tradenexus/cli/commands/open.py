@@ -15,7 +15,11 @@ PAGES = {"job": "jobs", "bt": "backtests", "up": "uploads", "pub": "publishes", 
 
 @app.command(name="open")
 def open_(ctx: typer.Context, ref: Annotated[str, typer.Argument(metavar="REF", help="REF, or any typed id.")]) -> None:
-    """Print the page of something, and open it when this is a terminal."""
+    """Print the page of something, and open it when this is a terminal.
+
+    Example: nexus open btc@7
+    Example: nexus open job_...
+    """
     nx = invocation.of(ctx)
     prefix = ref.split("_", 1)[0]
     if references.ANY_ID.fullmatch(ref) and prefix in PAGES:
@@ -24,6 +28,6 @@ def open_(ctx: typer.Context, ref: Annotated[str, typer.Argument(metavar="REF", 
         target = references.resolve(nx.client, ref)
         pin = () if target.version is None else ("v", str(target.version))
         url = nx.web("datasets", target.dataset_id, *pin)
-    nx.out.line(url)
+    nx.out.value({"url": url}, url)
     if sys.stdout.isatty() and nx.interactive():
         typer.launch(url)

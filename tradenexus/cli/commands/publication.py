@@ -54,7 +54,7 @@ SYMBOLS = (
 
 @app.command("list")
 def list_(ctx: typer.Context, limit: params.Limit = 50) -> None:
-    """List publications."""
+    """List publications. Example: nexus publication list"""
     nx = invocation.of(ctx)
     items = list(nx.client.pages("/v1/publications", limit=limit))
     nx.out.rows(items, COLUMNS, f"{len(items)} publications - Web: {nx.web('publishes')}")
@@ -62,15 +62,19 @@ def list_(ctx: typer.Context, limit: params.Limit = 50) -> None:
 
 @app.command()
 def show(ctx: typer.Context, publication: Annotated[str, typer.Argument(metavar="PUB", help="pub_... id")]) -> None:
-    """Show one publication."""
+    """Show one publication. Example: nexus publication show pub_..."""
     nx = invocation.of(ctx)
     body = nx.client.get(f"/v1/publications/{references.typed(publication, 'pub')}")
-    nx.out.facts(body.get("publication", body), FACTS, f"Web: {nx.web('publishes')}")
+    item = body.get("publication", body)
+    nx.out.facts(item, FACTS, f"Web: {nx.web('publishes', item['id'])}")
 
 
 @app.command()
 def mapping(ctx: typer.Context, limit: params.Limit = 200) -> None:
-    """List which version is which symbol at the provider, and whether both records agree."""
+    """List which version is which symbol at the provider, and whether both records agree.
+
+    Example: nexus publication mapping
+    """
     nx = invocation.of(ctx)
     items = list(nx.client.pages("/v1/mappings", limit=limit))
     nx.out.rows(items, MAPPINGS, f"{len(items)} mappings - Web: {nx.web('publishes', 'mapping')}")
@@ -82,7 +86,10 @@ def reconcile(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     wait: params.Wait = False,
 ) -> None:
-    """Compare our record with the provider's, both ways, and mend ours. Asks first unless --dry-run."""
+    """Compare our record with the provider's, both ways, and mend ours. Asks first unless --dry-run.
+
+    Example: nexus publication reconcile --dry-run
+    """
     nx = invocation.of(ctx)
     if not dry_run:
         nx.confirm("change our record where it differs from the provider's? (--dry-run shows how)")
@@ -106,7 +113,7 @@ def symbols(
     global_: Annotated[bool, typer.Option("--global", help="The provider's own symbols, not ours.")] = False,
     limit: params.Limit = 200,
 ) -> None:
-    """List symbols at the provider."""
+    """List symbols at the provider. Example: nexus publication symbols --global"""
     nx = invocation.of(ctx)
     items = list(nx.client.pages("/v1/lona/symbols", {"scope": "global" if global_ else "mine"}, limit=limit))
-    nx.out.rows(items, SYMBOLS, f"{len(items)} symbols")
+    nx.out.rows(items, SYMBOLS, f"{len(items)} symbols - Web: {nx.web('publishes', 'mapping')}")

@@ -46,7 +46,7 @@ def publish(
         else:
             waiting.announce(nx, answer["job"])
             publication = publication | {"job": answer["job"]}
-    nx.out.facts(publication, FACTS, f"Web: {nx.web('publishes')}")
+    nx.out.facts(publication, FACTS, f"Web: {nx.web('publishes', publication['id'])}")
 
 
 def _fresh(nx: invocation.Invocation, publication: dict[str, Any]) -> dict[str, Any]:

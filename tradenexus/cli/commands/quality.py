@@ -40,7 +40,7 @@ def show(
     ref: params.Ref,
     failed: Annotated[bool, typer.Option("--failed", help="Only checks that are not green, with their rows.")] = False,
 ) -> None:
-    """Show grade, score and checks of a version."""
+    """Show grade, score and checks of a version. Example: nexus quality show btc --failed"""
     nx = invocation.of(ctx)
     target = references.resolve(nx.client, ref)
     report = nx.client.get(f"{target.path}/quality-report", {"version": target.version})["qualityReport"]

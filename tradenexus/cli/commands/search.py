@@ -26,7 +26,7 @@ def search(
     query: Annotated[list[str], typer.Argument(metavar="WORDS", help="Words of a name, symbol or id.")],
     limit: params.Limit = 20,
 ) -> None:
-    """Find datasets, jobs, publications, backtests by name, symbol or id."""
+    """Find datasets, jobs, publications, backtests by name, symbol or id. Example: nexus search btc 2024"""
     nx = invocation.of(ctx)
     words = " ".join(query)
     items = list(nx.client.pages("/v1/search", {"q": words}, limit=limit))

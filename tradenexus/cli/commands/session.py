@@ -28,7 +28,7 @@ def list_(
     all_: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
     limit: params.Limit = 50,
 ) -> None:
-    """List open sessions and how much of each arrived."""
+    """List open sessions and how much of each arrived. Example: nexus session list --all"""
     nx = invocation.of(ctx)
     items = list(nx.client.pages("/v1/uploads", {"state": None if all_ else "live"}, limit=limit))
     nx.out.rows(items, COLUMNS, f"{len(items)} sessions - Web: {nx.web('uploads')}")
@@ -36,7 +36,7 @@ def list_(
 
 @app.command()
 def cancel(ctx: typer.Context, upload: Annotated[str, typer.Argument(metavar="UP", help="up_... id")]) -> None:
-    """End a session and drop what arrived. Asks first."""
+    """End a session and drop what arrived. Asks first. Example: nexus session cancel up_..."""
     nx = invocation.of(ctx)
     upload_id = references.typed(upload, "up")
     nx.confirm(f"drop {upload_id} and the bytes received?")

@@ -14,7 +14,7 @@ app = params.verb()
 
 @app.command()
 def status(ctx: typer.Context) -> None:
-    """Show what needs attention and how much of everything there is."""
+    """Show what needs attention and how much of everything there is. Example: nexus status"""
     nx = invocation.of(ctx)
     overview = nx.client.get("/v1/overview")
     if nx.out.structured:

@@ -47,17 +47,17 @@ def create(
 
 @app.command("list")
 def list_(ctx: typer.Context, limit: params.Limit = 50) -> None:
-    """List strategies."""
+    """List strategies. Example: nexus strategy list"""
     nx = invocation.of(ctx)
     items = list(nx.client.pages("/v1/strategies", limit=limit))
-    nx.out.rows(items, COLUMNS, f"{len(items)} strategies")
+    nx.out.rows(items, COLUMNS, f"{len(items)} strategies - Web: {nx.web('backtests', 'new')}")
 
 
 @app.command()
 def show(
     ctx: typer.Context, strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="str_... id or name.")]
 ) -> None:
-    """Show one strategy."""
+    """Show one strategy. Example: nexus strategy show cross"""
     nx = invocation.of(ctx)
     body = nx.client.get(f"/v1/strategies/{references.strategy_id(nx.client, strategy)}")
     nx.out.facts(body.get("strategy", body), FACTS)

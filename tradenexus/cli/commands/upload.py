@@ -53,7 +53,8 @@ def upload(
 ) -> None:
     """Send files; running the same command again goes on where it stopped.
 
-    Examples: nexus upload btc.csv --wait | nexus upload *.parquet --parallel 4 | nexus upload --resume up_... btc.csv
+    Example: nexus upload btc.csv --wait
+    Example: nexus upload *.parquet --parallel 4 --rate-limit 20M
     """
     nx = invocation.of(ctx)
     paths = [opening.readable(path) for path in files]

@@ -286,3 +286,10 @@ def test_the_doctor_is_content_or_says_what_to_do(platform, nexus, monkeypatch):
     assert nexus("doctor").code == 4
     monkeypatch.setenv("NEXUS_URL", "http://127.0.0.1:9")
     assert nexus("doctor").code == 10
+
+
+def test_what_prints_one_text_prints_an_object_with_json(platform, nexus, dataset):
+    key = "key_" + "0" * 32
+    assert nexus("open", "btc", "--json").json == {"url": f"{platform.url}/datasets/{dataset['id']}/"}
+    assert nexus("config", "get", "tz", "--json").json == {"key": "tz", "value": "UTC", "origin": "default"}
+    assert nexus("key", "revoke", key, "--yes", "--json").json == {"id": key, "state": "revoked"}
