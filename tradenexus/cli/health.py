@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tradenexus.cli.invocation import Invocation
 
 SKEW_S = 2.0
+PIECE = 2_000_000  # above the 1 MB that proxies allow unless told
+NOWHERE = f"/v1/uploads/up_{'0' * 32}"  # an upload that is not there: the answer is 404, by the server itself
 LEAST_FREE_BYTES = 1_000_000_000
 
 
@@ -42,7 +44,13 @@ def examine(nx: Invocation) -> list[Finding]:
         findings += server(client)
         if findings[-1].state == "fail":
             return findings
-        findings += [*ready(client), who(client, token, source), live(client), *protections(client)]
+        findings += [
+            *ready(client),
+            who(client, token, source),
+            live(client),
+            *body(client, token),
+            *protections(client),
+        ]
     finally:
         client.close()
     return findings
@@ -113,7 +121,7 @@ def ready(client: Client) -> list[Finding]:
     return [
         Finding(
             "ok" if good else "fail",
-            f"server {name}",
+            f"ready: {name}",
             "ready" if good else "not ready",
             "" if good else fixes.get(name, ""),
         )
@@ -154,6 +162,21 @@ def live(client: Client) -> Finding:
     if status in (101, 401, 403):
         return Finding("ok", "live updates", "the websocket answers")
     return Finding("warn", "live updates", f"/ws/events answered {status}", "a proxy must pass `Upgrade: websocket`")
+
+
+def body(client: Client, token: str | None) -> list[Finding]:
+    """Say whether what stands before the server lets a piece of an upload pass."""
+    if not token:
+        return []
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    try:
+        answer = client.attempt("PATCH", NOWHERE, content=bytes(PIECE), headers=headers)
+    except Cut as error:
+        return [Finding("warn", "body size", f"{size(PIECE)}: {error}", "a proxy cuts uploads: raise its limits")]
+    if answer.status == 413:
+        fix = "allow 16 MB in the proxy (nginx: client_max_body_size 16m); uploads go in pieces of 1 MB until then"
+        return [Finding("warn", "body size", f"{size(PIECE)} refused (413)", fix)]
+    return [Finding("ok", "body size", f"{size(PIECE)} pass")]
 
 
 def protections(client: Client) -> list[Finding]:

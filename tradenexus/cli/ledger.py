@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from tradenexus.cli.config import state_dir
 from tradenexus.cli.failures import Clash
@@ -101,9 +102,7 @@ class Ledger:
     @contextmanager
     def locked(self, entry: Entry) -> Iterator[None]:
         """Hold the file's lock; Clash when another run has it."""
-        locks = self.folder / "locks"
-        locks.mkdir(exist_ok=True, mode=0o700)
-        with open(locks / entry.identity[:40], "w", encoding="utf-8") as stream:
+        with self._lock_file(entry) as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -112,4 +111,23 @@ class Ledger:
                     code="ALREADY_RUNNING",
                     hint="let it finish, or stop it first",
                 ) from None
+            stream.truncate(0)
+            stream.write(str(os.getpid()))
+            stream.flush()
             yield
+
+    def sender(self, entry: Entry) -> int | None:
+        """Return the process that is sending this file now, None when there is none."""
+        with self._lock_file(entry) as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                stream.seek(0)
+                told = stream.read()
+                return int(told) if told.isdigit() else None
+        return None
+
+    def _lock_file(self, entry: Entry) -> TextIO:
+        locks = self.folder / "locks"
+        locks.mkdir(exist_ok=True, mode=0o700)
+        return open(locks / entry.identity[:40], "a+", encoding="utf-8")

@@ -30,6 +30,7 @@ COMMANDS = [
     "status",
     "search",
     "open",
+    "watch",
     "api",
     "upload",
     "session",

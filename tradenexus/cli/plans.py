@@ -30,7 +30,14 @@ FIELDS = [
 ]
 
 
-def backtest(client: Client, file: Path | None, flags: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def given(flags: dict[str, Any]) -> dict[str, Any]:
+    """Return the flags that stood on the command line."""
+    return {key: value for key, value in flags.items() if value is not None}
+
+
+def backtest(
+    client: Client, file: Path | None, flags: dict[str, Any], *, strategy_needed: bool = True
+) -> tuple[str, dict[str, Any]]:
     """Return (strategy id, body of the POST): REFs resolved to ids, versions kept as `ds_...@7`."""
     plan = (_read(file) if file else {}) | flags
     unknown = sorted(set(plan) - set(FIELDS))
@@ -40,7 +47,7 @@ def backtest(client: Client, file: Path | None, flags: dict[str, Any]) -> tuple[
     plan.pop("strategy", None)
     refs = plan.pop("datasets", None) or plan.pop("datasetIds", None) or []
     for need, there in (
-        ("a strategy", strategy),
+        ("a strategy", strategy or not strategy_needed),
         ("data", refs or plan.get("dataIds")),
         ("a start", plan.get("startDate")),
         ("an end", plan.get("endDate")),
@@ -53,7 +60,7 @@ def backtest(client: Client, file: Path | None, flags: dict[str, Any]) -> tuple[
     if refs:
         plan["datasetIds"] = [str(references.resolve(client, str(ref))) for ref in refs]
     numbers = {key: number(plan[key]) for key in ("initialCash", "commission", "leverage") if key in plan}
-    return references.strategy_id(client, str(strategy)), plan | numbers
+    return references.strategy_id(client, str(strategy)) if strategy else "", plan | numbers
 
 
 def _read(path: Path) -> dict[str, Any]:

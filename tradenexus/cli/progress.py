@@ -127,6 +127,11 @@ class Board:
         for name, text, part in lines:
             self._plain(name, text, part)
 
+    def clear(self) -> None:
+        """Take the lines off the terminal, so that something else can be printed above them."""
+        if self._live is not None:
+            self._live.update("", refresh=True)
+
     def _plain(self, name: str, text: str, part: int) -> None:
         now = self._clock()
         at, step, phase = self._said.get(name, (-math.inf, -1, ""))

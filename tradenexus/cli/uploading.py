@@ -7,6 +7,7 @@ sessions are kept by the server. Running the same command again joins: the keys 
 from __future__ import annotations
 
 import os
+import shlex
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -87,7 +88,7 @@ class Sender:
         waiting = [parcel for parcel in parcels if parcel.result is None]
         paused = next((parcel for parcel in waiting if parcel.upload_id), None)
         hint = (
-            f"nexus upload --resume {paused.upload_id} {paused.path}"
+            f"nexus upload --resume {paused.upload_id} {shlex.quote(str(paused.path))}"
             if paused and len(waiting) == 1
             else "the same command again"
         )

@@ -33,7 +33,7 @@ def follow(nx: Invocation, job: dict[str, Any], *, again: str = "") -> dict[str,
     try:
         with Board(quiet=nx.options.quiet) as board:
             while job["state"] not in FINAL:
-                board.show([(job["kind"], line(job), _part(job))])
+                board.show([(job["kind"], line(job), part(job))])
                 job = poll(nx, job)
     except KeyboardInterrupt:
         raise Interrupted(f"stopped watching; {job['id']} goes on", hint=hint) from None
@@ -43,16 +43,20 @@ def follow(nx: Invocation, job: dict[str, Any], *, again: str = "") -> dict[str,
 def poll(nx: Invocation, job: dict[str, Any]) -> dict[str, Any]:
     """Ask for the job once, held by the server up to 20 s; StillPending when --timeout is used up."""
     left = nx.time_left()
-    if left is not None and left <= 0:
-        raise StillPending(
-            f"{job['id']} is still {job['state']}", why="--timeout was hit", hint=f"nexus job watch {job['id']}"
-        )
+    check_time(nx, f"{job['id']} is still {job['state']}", f"nexus job watch {job['id']}")
     wait = POLL_S if left is None else max(1, min(POLL_S, int(left)))
     began = time.monotonic()
     fresh = nx.client.get(f"/v1/jobs/{job['id']}", {"wait": wait}, patience_s=PATIENCE_S)["job"]
     if fresh["state"] not in FINAL and time.monotonic() - began < 0.2:
         time.sleep(0.2)  # a server that does not hold the call must not be hammered
     return fresh
+
+
+def check_time(nx: Invocation, still: str, again: str) -> None:
+    """Raise StillPending when --timeout is used up."""
+    left = nx.time_left()
+    if left is not None and left <= 0:
+        raise StillPending(still, why="--timeout was hit", hint=again)
 
 
 def line(job: dict[str, Any]) -> str:
@@ -68,13 +72,14 @@ def line(job: dict[str, Any]) -> str:
         parts.append(figures.pair(int(done), int(total)) if bytes_ else f"{int(done):,}/{int(total):,}")
     elif done is not None:
         parts.append(f"{int(done):,} {progress.get('unit') or ''}".strip())
-    left = progress.get("eta_s")
+    left = progress.get("etaS")
     if left:
         parts.append(f"eta {figures.span(float(left))}")
     return "  ".join(parts)
 
 
-def _part(job: dict[str, Any]) -> int:
+def part(job: dict[str, Any]) -> int:
+    """Return how much of a job is done in whole percent, 0 when it cannot be told."""
     progress = job.get("progress") or {}
     done, total = progress.get("done"), progress.get("total")
     return int(done) * 100 // int(total) if done is not None and total else 0

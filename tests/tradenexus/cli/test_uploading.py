@@ -250,7 +250,7 @@ def test_two_runs_do_not_send_one_file_at_once(platform, nexus, trades):
         assert nexus("upload", trades).code == 6
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, None], ids=["ctrl-c", "terminated", "paused"])
 def test_ctrl_c_pauses_and_prints_how_to_go_on(platform, home, nexus, signum):
     big = home / "big.csv"
     big.write_bytes(b"time,price\n" + b"1,2\n" * 500_000)
@@ -259,7 +259,11 @@ def test_ctrl_c_pauses_and_prints_how_to_go_on(platform, home, nexus, signum):
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and not any(len(upload.data) > 0 for upload in platform.uploads.values()):
         time.sleep(0.05)
-    child.send_signal(signum)
+    if signum:
+        child.send_signal(signum)
+    else:
+        [upload] = platform.uploads.values()
+        assert nexus("session", "pause", upload.id, "--json").json["state"] == "paused"
     _, err = child.communicate(timeout=30)
     [upload] = platform.uploads.values()
     assert child.returncode == 130

@@ -31,6 +31,7 @@ WHO = (
 def login(
     ctx: typer.Context,
     with_token: Annotated[bool, typer.Option("--with-token", help="Read the token from stdin.")] = False,
+    web: Annotated[bool, typer.Option("--web", help="Open the page where keys are made, then ask.")] = False,
 ) -> None:
     """Check a token with the server and keep it.
 
@@ -38,7 +39,9 @@ def login(
     """
     nx = invocation.of(ctx)
     nx.new_profile = True
-    secret = _secret(nx, with_token)
+    if with_token and web:
+        raise Usage("--with-token and --web exclude each other")
+    secret = _secret(nx, with_token, web)
     client = nx.connect(secret)
     me = client.get("/v1/me")
     client.close()
@@ -49,11 +52,13 @@ def login(
     nx.out.facts(_who(nx, me, where), WHO)
 
 
-def _secret(nx: invocation.Invocation, with_token: bool) -> str:
+def _secret(nx: invocation.Invocation, with_token: bool, web: bool) -> str:
     if with_token:
         secret = sys.stdin.readline().strip()
     elif nx.interactive():
         nx.out.warn(f"Make a key at {nx.web('settings', 'keys')} and paste it here; it is not shown.")
+        if web:
+            typer.launch(nx.web("settings", "keys"))
         secret = nx.ask("Token", secret=True).strip()
     else:
         raise Usage("nobody can be asked for the token here", hint="nexus auth login --with-token < token.txt")
@@ -70,7 +75,8 @@ def logout(ctx: typer.Context) -> None:
     """
     nx = invocation.of(ctx)
     found = credentials.forget(nx.config)
-    nx.out.note(f"forgot the token of profile {nx.config.profile.text}" if found else "there was no token")
+    note = f"forgot the token of profile {nx.config.profile.text}" if found else "there was no token"
+    nx.out.told({"profile": nx.config.profile.text, "forgotten": found}, note)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tradenexus.cli import invocation, params, preview, references
+from tradenexus.cli import heatmap, invocation, params, preview, references
 from tradenexus.cli.failures import Usage
 from tradenexus.cli.output import Column
 
@@ -49,6 +49,14 @@ FACTS = (
     Column("created", "createdAt"),
     Column("updated", "updatedAt"),
 )
+STATS = (
+    Column("COLUMN", "name"),
+    Column("TYPE", "type", drop=2),
+    Column("EMPTY", "nulls", right=True),
+    Column("LEAST", "min", right=True),
+    Column("GREATEST", "max", right=True),
+    Column("SHAPE", "shape", drop=1),
+)
 VERSIONS = (
     Column("VERSION", "number|version", right=True),
     Column("STATUS", "status", state=True),
@@ -60,6 +68,8 @@ VERSIONS = (
     Column("CREATED", "createdAt", drop=4),
     Column("SHA-256", "sha256", drop=6),
 )
+
+Symbol = Annotated[str | None, typer.Option(help="Which symbol; the first unless told.")]
 
 
 @app.command("list")
@@ -89,12 +99,7 @@ def show(ctx: typer.Context, ref: params.Ref) -> None:
         if target.version is None
         else references.pinned(nx.client, str(target))[1]
     )
-    page = (
-        ("datasets", target.dataset_id)
-        if target.version is None
-        else ("datasets", target.dataset_id, "v", str(target.version))
-    )
-    nx.out.facts(item, FACTS, f"Web: {nx.web(*page)}")
+    nx.out.facts(item, FACTS, f"Web: {_page(nx, target)}")
 
 
 @app.command()
@@ -117,24 +122,49 @@ def head(
     nx = invocation.of(ctx)
     target, _ = references.pinned(nx.client, ref)
     preview.show(nx.out, preview.fetch(nx.client, target, rows), format_)
+    nx.out.note(f"Web: {_page(nx, target)}")
 
 
 @app.command()
-def coverage(ctx: typer.Context, ref: params.Ref) -> None:
-    """Show which sessions a version covers, and what is missing. Example: nexus dataset coverage btc"""
+def stats(ctx: typer.Context, ref: params.Ref, symbol: Symbol = None) -> None:
+    """Show type, empty values, least, greatest and shape of each column of one symbol.
+
+    Example: nexus dataset stats btc@2 --symbol BTC-USD
+    """
     nx = invocation.of(ctx)
     target = references.resolve(nx.client, ref)
-    body = nx.client.get(f"{target.path}/coverage", {"version": target.version})
-    body = body.get("coverage", body)
+    body = nx.client.get(f"{target.path}/columns", {"version": target.version, "symbol": symbol})
+    items = [column | {"shape": heatmap.outline(column.get("histogram") or [])} for column in body["columns"]]
+    told = f"{body['rows']:,} rows of {body['symbol']}, version {body['version']}"
+    nx.out.rows(body["columns"] if nx.out.structured else items, STATS, f"{told} - Web: {_page(nx, target)}")
+
+
+@app.command()
+def coverage(
+    ctx: typer.Context,
+    ref: params.Ref,
+    symbol: Symbol = None,
+    heatmap_: Annotated[bool, typer.Option("--heatmap", help="A line a month, a character a day.")] = False,
+) -> None:
+    """Show how many rows each day of a version has. Example: nexus dataset coverage btc --symbol BTC-USD --heatmap"""
+    nx = invocation.of(ctx)
+    target = references.resolve(nx.client, ref)
+    body = nx.client.get(f"{target.path}/coverage", {"version": target.version, "symbol": symbol})
     if nx.out.structured:
         nx.out.document(body)
         return
-    rows = next(
-        (value for key in ("items", "days", "ranges", "instruments") if isinstance(value := body.get(key), list)), []
-    )
-    preview.plain_rows(nx.out, rows)
-    summary = {key: value for key, value in body.items() if not isinstance(value, (list, dict)) and key != "requestId"}
-    nx.out.note(", ".join(f"{key} {value}" for key, value in summary.items()) or f"{len(rows)} rows")
+    if heatmap_:
+        for line in heatmap.calendar({day["date"]: day["rows"] for day in body["days"]}):
+            nx.out.line(line)
+    else:
+        preview.plain_rows(nx.out, body["days"])
+    told = f"{body['totalDays']:,} days, {body['emptyDays']:,} of them empty, of {body['symbol']}"
+    nx.out.note(f"{told}, version {body['version']} - Web: {_page(nx, target)}")
+
+
+def _page(nx: invocation.Invocation, target: references.Target) -> str:
+    pin = () if target.version is None else ("v", str(target.version))
+    return nx.web("datasets", target.dataset_id, *pin)
 
 
 @app.command()
@@ -155,7 +185,8 @@ def diff(
         return
     rows = [{"what": what, "a": pair[0], "b": pair[1]} for what, pair in body["changed"].items()]
     columns = (Column("WHAT", "what"), Column(f"v{first.version}", "a"), Column(f"v{second.version}", "b"))
-    nx.out.rows(rows, columns, "identical content" if body["identical"] else f"{body['rowsDelta']} rows")
+    told = "identical content" if body["identical"] else f"{body['rowsDelta']:+,} rows"
+    nx.out.rows(rows, columns, f"{told} - Web: {_page(nx, second)}")
 
 
 @app.command()

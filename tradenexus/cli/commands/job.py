@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -97,30 +98,36 @@ def logs(
     """Print the log of a job. Example: nexus job logs job_... --follow"""
     nx = invocation.of(ctx)
     item = _get(nx, job)
+    kept: list[dict[str, Any]] = []  # --json is one array, so it is printed at the end
     try:
         while True:
-            since = _print_log(nx, item["id"], since, failed)
+            for lines in _log(nx, item["id"], since):
+                since = lines[-1]["n"]
+                shown = [line for line in lines if not failed or line.get("level") in ("error", "critical")]
+                kept.extend(shown) if nx.out.mode == "json" else nx.out.rows(shown, LOG)
             if not follow or item["state"] in waiting.FINAL:
-                return
+                break
             item = waiting.poll(nx, item)
     except KeyboardInterrupt:
         raise Interrupted(
             "stopped reading; the job goes on", hint=f"nexus job logs -f {item['id']} --since {since}"
         ) from None
+    if nx.out.mode == "json":
+        nx.out.array(kept)
+    nx.out.note(f"Web: {nx.web('jobs', item['id'])}")
 
 
-def _print_log(nx: invocation.Invocation, job_id: str, since: int, failed: bool) -> int:
-    """Print all lines after `since` and return the number of the last one."""
+def _log(nx: invocation.Invocation, job_id: str, since: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield the lines after `since` that are there now, page by page."""
     while True:
         page = nx.client.get(f"/v1/jobs/{job_id}/log", {"since": since or None}, patience_s=waiting.PATIENCE_S)
         items = [item for item in page.get("items") or [] if item["n"] > since]
         if not items:
-            return since
-        shown = [item for item in items if not failed or item.get("level") in ("error", "critical")]
-        nx.out.rows(shown, LOG)
-        since = max(item["n"] for item in items)
+            return
+        yield items
+        since = items[-1]["n"]
         if not page.get("nextCursor"):
-            return since
+            return
 
 
 @app.command()

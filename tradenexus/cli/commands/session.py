@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import signal
 from typing import Annotated
 
 import typer
 
 from tradenexus.cli import invocation, params, references
+from tradenexus.cli.failures import Missing
+from tradenexus.cli.ledger import Ledger
 from tradenexus.cli.output import Column
 
 app = params.noun("Upload sessions kept by the server.")
@@ -43,4 +48,26 @@ def cancel(ctx: typer.Context, upload: Annotated[str, typer.Argument(metavar="UP
     answer = nx.client.persistent("DELETE", f"/v1/uploads/{upload_id}", headers={"Tus-Resumable": "1.0.0"})
     if not answer.ok:
         raise answer.failure("session cancel")
-    nx.out.note(f"cancelled {upload_id}")
+    nx.out.told({"id": upload_id, "state": "cancelled"}, f"cancelled {upload_id}")
+
+
+@app.command()
+def pause(ctx: typer.Context, upload: Annotated[str, typer.Argument(metavar="UP", help="up_... id")]) -> None:
+    """Stop sending a file, in whichever terminal of this machine that is; the session and what arrived are kept.
+
+    Example: nexus session pause up_...
+    """
+    nx = invocation.of(ctx)
+    upload_id = references.typed(upload, "up")
+    ledger = Ledger()
+    entry = ledger.find_upload(upload_id)
+    sender = ledger.sender(entry) if entry else None
+    if entry is None or sender is None:
+        raise Missing(
+            f"no nexus on this machine is sending {upload_id}",
+            why="a session that nobody sends to waits by itself",
+            hint="nexus session list",
+        )
+    os.kill(sender, signal.SIGTERM)  # the same as Ctrl-C there: it prints how to go on
+    again = f"nexus upload --resume {upload_id} {shlex.quote(entry.path)}"
+    nx.out.told({"id": upload_id, "state": "paused", "resume": again}, f"paused {upload_id}; go on: {again}")

@@ -278,7 +278,7 @@ def test_the_doctor_is_content_or_says_what_to_do(platform, nexus, monkeypatch):
     ran = nexus("doctor", "--json")
     states = {item["check"]: item["state"] for item in ran.json}
     assert ran.code == 0
-    assert states["server"] == states["token"] == states["server worker"] == "ok"
+    assert states["server"] == states["token"] == states["ready: worker"] == "ok"
     assert states["server network off"] == "warn"
     platform.fail("GET /readyz", 503, body={"checks": {"worker": False}})
     assert nexus("doctor").code == 1
@@ -288,8 +288,61 @@ def test_the_doctor_is_content_or_says_what_to_do(platform, nexus, monkeypatch):
     assert nexus("doctor").code == 10
 
 
+def test_statistics_show_each_column_of_a_symbol(platform, nexus, dataset):
+    columns = [{"name": "price", "type": "double", "nulls": 0, "min": "1.10", "max": "9", "histogram": [1, 4]}]
+    answer = {"version": 2, "symbol": "BTC-USD", "rows": 5, "columns": columns}
+    platform.answers[f"/v1/datasets/{dataset['id']}/columns"] = answer
+    ran = nexus("dataset", "stats", "btc", "--symbol", "BTC-USD")
+    assert ran.out == "price\tdouble\t0\t1.10\t9\t▂█\n"
+    assert ran.err.startswith("5 rows of BTC-USD, version 2 - Web: ")
+    assert nexus("dataset", "stats", "btc", "--json").json == columns
+
+
+def test_coverage_is_days_or_a_drawing(platform, nexus, dataset):
+    days = [{"date": "2024-01-30", "rows": 2}, {"date": "2024-02-01", "rows": 2}]
+    answer = {"version": 1, "symbol": "BTC-USD", "days": days, "totalDays": 3, "emptyDays": 1}
+    platform.answers[f"/v1/datasets/{dataset['id']}/coverage"] = answer
+    ran = nexus("dataset", "coverage", "btc")
+    assert ran.out == "date\trows\n2024-01-30\t2\n2024-02-01\t2\n"
+    assert "3 days, 1 of them empty" in ran.err
+    assert nexus("dataset", "coverage", "btc", "--heatmap").out == f"2024-01  {' ' * 29}█·\n2024-02  █\n"
+    assert nexus("dataset", "coverage", "btc", "--json").json["days"] == days
+
+
+PREFLIGHT = {"ok": True, "problems": [], "warnings": ["graded AMBER"], "inputs": [{"name": "btc", "coveragePct": 99.5}]}
+
+
+def test_a_preflight_says_whether_a_backtest_would_go(platform, nexus, dataset):
+    platform.answers["/v1/backtests:preflight"] = {"preflight": PREFLIGHT | {"rows": 41, "toPublish": 1}}
+    ran = nexus("backtest", "preflight", "--dataset", "btc@1", *DAY)
+    assert (ran.code, "99.5" in ran.out, "warning: graded AMBER" in ran.err) == (0, True, True)
+    assert last_post(platform)[1]["datasetIds"] == [f"{dataset['id']}@1"]
+    problem = {"code": "BACKTEST_RANGE_EMPTY", "message": "no bars in this range"}
+    platform.answers["/v1/backtests:preflight"] = {"preflight": PREFLIGHT | {"ok": False, "problems": [problem]}}
+    ran = nexus("backtest", "preflight", "--dataset", "btc", *DAY, "--json")
+    assert (ran.code, ran.json["ok"], ran.error["code"]) == (7, False, "BACKTEST_RANGE_EMPTY")
+    assert nexus("backtest", "preflight", *DAY).code == 2
+
+
+def test_backtests_are_set_side_by_side(platform, nexus):
+    ids = [f"bt_{digit * 32}" for digit in "ab"]
+    for number, id_ in enumerate(ids):
+        metrics = {"totalTrades": 5 + number, "sharpeRatio": 1.23456}
+        platform.answers[f"/v1/backtests/{id_}"] = {"backtest": {"id": id_, "metrics": metrics}}
+    ran = nexus("backtest", "compare", *ids)
+    assert ran.out.splitlines()[0] == "totalTrades\t5\t6"
+    assert f"/backtests/compare?ids={ids[0]},{ids[1]}" in ran.err
+    assert [item["id"] for item in nexus("backtest", "compare", *ids, "--json").json] == ids
+    assert nexus("backtest", "compare", ids[0], ids[0]).code == 2
+
+
 def test_what_prints_one_text_prints_an_object_with_json(platform, nexus, dataset):
     key = "key_" + "0" * 32
     assert nexus("open", "btc", "--json").json == {"url": f"{platform.url}/datasets/{dataset['id']}/"}
     assert nexus("config", "get", "tz", "--json").json == {"key": "tz", "value": "UTC", "origin": "default"}
     assert nexus("key", "revoke", key, "--yes", "--json").json == {"id": key, "state": "revoked"}
+
+
+def test_a_sessions_pause_needs_somebody_who_sends(platform, nexus):
+    ran = nexus("session", "pause", "up_" + "0" * 32)
+    assert (ran.code, "no nexus on this machine" in ran.err) == (5, True)
