@@ -14,6 +14,7 @@ from tradenexus.stack import kernel
 from tradenexus.stack.home import Home
 
 READY_WITHIN_S = 150.0
+WIDEST = 100
 
 
 class NotUp(Exception):
@@ -34,11 +35,15 @@ def run(home: Home, once: bool) -> int:
         nexus = Nexus(state["url"], home.api_key_file.read_text().strip(), home.root / "demo")
         label = story.SANDBOX if "127.0.0.1" in state["lona"] else "Lona"
         up_s = time.monotonic() - began
-        told = story.run(story.Story(nexus, home.root / "demo", label), say)
-        true = len(told) == len(story.Story(nexus, home.root / "demo").steps()) and all(one[2] for one in told)
+        tale = story.Story(nexus, home.root / "demo", label)
+        told = story.run(tale, say)
+        true = len(told) == len(tale.steps()) and all(one[2] for one in told)
         say(_table(told, up_s, true))
-        if process and true and not once:
-            say(f"Serving on at {state['url']}/ - Ctrl-C stops everything.")
+        stays = not process or not once
+        if true and stays:
+            say(_links(state, tale.pages()))
+        if process and true and stays:
+            say("Serving on; Ctrl-C stops everything.")
             process.wait()
         return 0 if true else 1
     except NotUp:
@@ -81,8 +86,16 @@ def _down(process: subprocess.Popen | None) -> None:
 def _table(told: list[tuple[str, float, bool, str]], up_s: float, true: bool) -> str:
     rows = [("bring the stack up", up_s, True, ""), *told]
     width = max(len(title) for title, *_ in rows)
-    lines = ["", f"{'step':{width}}  {'time':>7}  result"]
-    lines += [f"{title:{width}}  {seconds:5.1f} s  {'ok' if ok else 'NOT TRUE'}" for title, seconds, ok, _ in rows]
+    lines = ["", f"{'step':{width}}  {'time':>7}  {'result':8}  what came out"]
+    for title, seconds, ok, line in rows:
+        came = line.split("\n")[0][:WIDEST]
+        lines.append(f"{title:{width}}  {seconds:5.1f} s  {'ok' if ok else 'NOT TRUE':8}  {came}".rstrip())
     total = sum(seconds for _, seconds, *_ in told)
     lines.append(f"{'story':{width}}  {total:5.1f} s  {'every step was true' if true else 'NOT TRUE, see above'}")
     return "\n".join(lines)
+
+
+def _links(state: dict, pages: list[tuple[str, str]]) -> str:
+    width = max(len(title) for title, _ in pages)
+    lines = ["", "Look at what it made:", *(f"  {title:{width}}  {state['url']}{path}" for title, path in pages)]
+    return "\n".join([*lines, f"Sign in first, once, with: {state['signIn']}"])

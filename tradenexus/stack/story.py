@@ -42,6 +42,7 @@ class Story:
         self.publication: dict[str, Any] = {}
         self.backtest: dict[str, Any] = {}
         self.strategy = ""
+        self.stocks = ""
         self.again = False
 
     def steps(self) -> list[tuple[str, Callable[[], str]]]:
@@ -59,6 +60,16 @@ class Story:
             ("upload real daily stocks", self.upload_stocks),
             ("read their quality report", self.read_stocks_report),
             ("verify the audit chain", self.verify_audit),
+        ]
+
+    def pages(self) -> list[tuple[str, str]]:
+        """Return (what it is, path) of the pages that show what the story made."""
+        tape_, number = self.candles["datasetId"], self.candles["version"]
+        return [
+            ("the tape's quality report", f"/datasets/{tape_}/v/1/quality/"),
+            ("its one-minute candles", f"/datasets/{tape_}/v/{number}/"),
+            ("the backtest on them", f"/backtests/{self.backtest['id']}/"),
+            ("the stocks' quality report", f"/datasets/{self.stocks}/v/1/quality/"),
         ]
 
     # ------------------------------------------------------------------ trades, all the way
@@ -158,6 +169,7 @@ class Story:
         if not sent.get("duplicateOf"):
             self.nexus("validate", f"{STOCKS}@1", "--tz", "America/New_York", "--wait", accept=(0, 7))
         version = self._version(STOCKS, 1)
+        self.stocks = version["datasetId"]
         expect(version["status"] == "ready", f"the stocks are {version['status']}, not ready")
         expect(version["rowCount"] == 12_154, f"{version['rowCount']} rows instead of 12,154")
         return f"{version['rowCount']:,} days of {', '.join(version['symbols'])}: {version['grade']}"

@@ -41,6 +41,7 @@ class Supervisor:
         self.url = f"http://127.0.0.1:{self.port}"
         self.children: list[Child] = []
         self.ready = False
+        self.user = self.sign_in = ""
         self._stopping = False
         self._ended: dict[int, int] = {}
         self._trimmed = 0.0
@@ -49,10 +50,10 @@ class Supervisor:
     def run(self, once_ready: bool = False) -> int:
         """Run until told to stop (0), until ready when `once_ready`, or until it cannot go on (1)."""
         try:
-            output = self._prepare()
+            self._keep(self._prepare())
             self._start()
             self._wait_ready()
-            self._greet(output)
+            self._greet()
             while not once_ready:
                 self._tick(5.0)
             return 0
@@ -176,21 +177,25 @@ class Supervisor:
                 "supervisor": os.getpid(),
                 "pids": pids,
                 "restarts": restarts,
+                "signIn": self.sign_in,
                 "lona": self.plan.env.get("LONA_GATEWAY_URL", ""),
             }
         )
 
-    def _greet(self, outputs: dict[str, str]) -> None:
-        self.say(f"Trade Nexus is up at {self.url}/   data: {self.home.root}")
+    def _keep(self, outputs: dict[str, str]) -> None:
+        """Keep what the steps made, before the state says that all is ready: who reads that needs the new key."""
         for text in outputs.values():
-            self._greet_user(json.loads(text[text.index("{") :]))
-        self.say("Stop it with Ctrl-C, or from elsewhere with: python -m tradenexus.stack stop")
+            made = json.loads(text[text.index("{") :])
+            # Kept for the command line on this machine; the next start makes a new one and revokes this.
+            write_private(self.home.api_key_file, made["key"] + "\n")
+            self.user, self.sign_in = made["user"], f"{self.url}{made['loginPath']}"
 
-    def _greet_user(self, made: dict[str, str]) -> None:
-        # Kept for the command line on this machine; the next start makes a new one and revokes this.
-        write_private(self.home.api_key_file, made["key"] + "\n")
-        self.say(f"Sign in once as {made['user']}: {self.url}{made['loginPath']}")
-        self.say(f"API key: {self.home.api_key_file}   logs: {self.home.logs}")
+    def _greet(self) -> None:
+        self.say(f"Trade Nexus is up at {self.url}/   data: {self.home.root}")
+        if self.sign_in:
+            self.say(f"Sign in once as {self.user}: {self.sign_in}")
+            self.say(f"API key: {self.home.api_key_file}   logs: {self.home.logs}")
+        self.say("Stop it with Ctrl-C, or from elsewhere with: python -m tradenexus.stack stop")
 
     def _listen_for_signals(self) -> socket.socket:
         reader, writer = socket.socketpair()
