@@ -26,6 +26,7 @@ urlpatterns = [
     path("v1/datasets/<str:ref>/chart", contents.Chart.as_view()),
     path("v1/datasets/<str:ref>/coverage", contents.Coverage.as_view()),
     path("v1/datasets/<str:ref>/quality-report", contents.Quality.as_view()),
+    path("v1/datasets/<str:ref>/quality-report:accept", actions.Accept.as_view()),
     path("v1/datasets/<str:ref>/rejects", contents.Rejects.as_view()),
     path("v1/datasets/<str:ref>/lineage", contents.Lineage.as_view()),
     path("v1/datasets/<str:ref>/audit", contents.Activity.as_view()),

@@ -174,6 +174,12 @@ def of_dataset(dataset: Dataset, wanted: str | int | None, states: frozenset[str
     return _legal(found or _missing(dataset, text), states)
 
 
+def judged(dataset: Dataset) -> DatasetVersion:
+    """Return the newest version that has a quality report; when none has, the newest."""
+    found = DatasetVersion.of(dataset.tenant_id).filter(dataset=dataset, report__isnull=False)
+    return found.order_by("-number").first() or of_dataset(dataset, None)
+
+
 def _legal(version: DatasetVersion, states: frozenset[str] | None) -> DatasetVersion:
     if states is not None and version.status not in states:
         raise lifecycle.conflict(version, list(states), "be used for this")

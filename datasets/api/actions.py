@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from datasets import validation
+from datasets import validation, versions
 from datasets.api import shapes as show
 from datasets.api.datasets import one
 from datasets.models import Dataset
+from datasets.quality import acceptance
 from datasets.transforms import run as candles
 from tradenexus.jobs import api as jobs
 from tradenexus.rest import idempotency, shapes
@@ -60,6 +61,46 @@ class CandlesRequest(serializers.Serializer):
     price = serializers.ChoiceField(["trade", "bid", "ask", "mid"], required=False)
     emptyBars = serializers.ChoiceField(["omit", "fill"], required=False)
     session = serializers.CharField(max_length=32, required=False, help_text="exchange calendar for daily bars")
+
+
+class AcceptRequest(serializers.Serializer):
+    """Which finding of a report is accepted, and why."""
+
+    check = serializers.CharField(max_length=100, help_text="id of a check that is not GREEN")
+    reason = serializers.CharField(min_length=acceptance.REASON_LEAST, max_length=acceptance.REASON_MOST)
+    version = serializers.IntegerField(required=False, min_value=1, max_value=2_147_483_647)
+
+
+ACCEPTANCE = inline_serializer(
+    "Acceptance",
+    {
+        "check": serializers.CharField(),
+        "grade": serializers.CharField(),
+        "count": serializers.IntegerField(),
+        "dataset": serializers.CharField(),
+        "version": serializers.IntegerField(),
+        "reason": serializers.CharField(),
+    },
+)
+
+
+class Accept(TenantView):
+    """Acceptance of a finding."""
+
+    @extend_schema(
+        operation_id="datasets_accept_finding",
+        request=AcceptRequest,
+        responses={201: shapes.answer_of("AcceptanceAnswer", acceptance=ACCEPTANCE)},
+    )
+    @idempotency.once
+    def post(self, request: Request, ref: str) -> Response:
+        """Note who accepted which finding, and why: audited and shown beside it; verdict and state stay."""
+        asked = self.parsed(AcceptRequest)
+        dataset = self.find(Dataset, ref)
+        version = versions.of_dataset(dataset, asked["version"]) if "version" in asked else versions.judged(dataset)
+        return respond(
+            request, {"acceptance": acceptance.accept(self.actor, version, asked["check"], asked["reason"])}, 201
+        )
 
 
 CANDLES_STARTED = shapes.answer_of(

@@ -164,13 +164,8 @@ class Quality(VersionView):
         """Return the quality report; before validation an empty one that says so."""
         dataset = self.find(Dataset, ref)
         wanted = request.query_params.get("version")
-        version = versions.of_dataset(dataset, wanted) if wanted else _last_judged(dataset)
+        version = versions.of_dataset(dataset, wanted) if wanted else versions.judged(dataset)
         return respond(request, {"qualityReport": report_of(version)})
-
-
-def _last_judged(dataset: Dataset) -> DatasetVersion:
-    judged = DatasetVersion.of(dataset.tenant_id).filter(dataset=dataset, report__isnull=False)
-    return judged.order_by("-number").first() or versions.of_dataset(dataset, None)
 
 
 def report_of(version: DatasetVersion) -> dict[str, Any]:

@@ -10,14 +10,11 @@ from django.shortcuts import render
 from datasets.models import DatasetVersion, QualityReport
 from datasets.pages import pictures
 from datasets.pages.frame import DatasetPage
+from datasets.quality import acceptance
 from tradenexus import db
-from tradenexus.audit.models import Entry
 from tradenexus.errors import NotFound
-from tradenexus.events import outbox
-from tradenexus.tenancy.models import User
 from tradenexus.web import figures
 
-ACCEPTED = "quality.accepted"
 SECTIONS = (
     ("File and schema", ("schema",)),
     ("Temporal", ("time", "order", "interval", "gaps", "sessions", "duplicates")),
@@ -57,7 +54,7 @@ class Report(DatasetPage):
             return {"report": None}
         before = self._before()
         known = {check["id"]: check for check in before.body["checks"]} if before else {}
-        accepted = acceptances(self.version)
+        accepted = acceptance.of_version(self.version)
         checks = [self._check(check, known, accepted) for check in report.body["checks"]]
         shown = [check for check in checks if self._asked(check)]
         return {
@@ -113,20 +110,6 @@ class Report(DatasetPage):
         }
 
 
-def acceptances(version: DatasetVersion) -> dict[str, dict[str, Any]]:
-    """Return {check id: {who, at, reason}} of the newest acceptance of each finding of a version, from the audit."""
-    entries = Entry.of(version.tenant_id).filter(subject=version.ref, action=ACCEPTED).order_by("seq")
-    people = User.objects.in_bulk({entry.user_id for entry in entries if entry.user_id})
-    return {
-        entry.details.get("check", ""): {
-            "who": people[entry.user_id].email if entry.user_id in people else entry.via,
-            "at": entry.at,
-            "reason": entry.reason,
-        }
-        for entry in entries
-    }
-
-
 class Accept(Report):
     """Accepting a finding with a reason: it is audited and shown beside the finding; verdict and state stay."""
 
@@ -135,18 +118,11 @@ class Accept(Report):
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Note who accepted which finding, and why."""
         self.locate(**kwargs)
-        report = QualityReport.of(self.actor.tenant_id).filter(version=self.version).first()
         wanted, reason = request.POST.get("check", ""), request.POST.get("reason", "").strip()
-        check = next((one for one in (report.body["checks"] if report else []) if one["id"] == wanted), None)
-        if check is None or check["grade"] == "GREEN":
-            raise NotFound("there is no such finding in this report")
-        if not 5 <= len(reason) <= 1000 or "\0" in reason:
+        if not acceptance.REASON_LEAST <= len(reason) <= acceptance.REASON_MOST or "\0" in reason:
             wrong = {"check": wanted, "words": "Say why in 5 to 1,000 characters.", "reason": reason}
             return self.invalid("datasets/_report.html", self.framed(self.context()) | {"accept_error": wrong})
-        told = {"check": wanted, "grade": check["grade"], "count": check["count"]}
-        told |= {"dataset": self.dataset.ref, "version": self.version.number}
-        with db.atomic():
-            outbox.record(self.actor, ACCEPTED, self.version.ref, reason=reason, details=told, data=told)
+        acceptance.accept(self.actor, self.version, wanted, reason)
         return self.done(f"{self.pinned_base(self.version)}quality/#check-{wanted.replace('.', '-')}")
 
 

@@ -54,6 +54,7 @@ ROWS: dict[str, tuple[str | None, dict]] = {
     "v1/datasets/<ref>/chart": ("ds", {}),
     "v1/datasets/<ref>/coverage": ("ds", {}),
     "v1/datasets/<ref>/quality-report": ("ds", {}),
+    "v1/datasets/<ref>/quality-report:accept": ("ds", {"check": "moves.large", "reason": "true news"}),
     "v1/datasets/<ref>/rejects": ("ds", {}),
     "v1/datasets/<ref>/lineage": ("ds", {}),
     "v1/datasets/<ref>/audit": ("ds", {}),
@@ -80,7 +81,12 @@ ROWS: dict[str, tuple[str | None, dict]] = {
     "v1/backtests/<ref>/lineage": ("bt", {}),
 }
 # What the right key may rightly be told 404: there is no such part yet, not no such thing.
-MAY_BE_ABSENT = {"v1/datasets/<ref>/rejects", "v1/datasets/<ref>/uploads:complete", "v1/strategies/<ref>/backtests"}
+MAY_BE_ABSENT = {
+    "v1/datasets/<ref>/quality-report:accept",
+    "v1/datasets/<ref>/rejects",
+    "v1/datasets/<ref>/uploads:complete",
+    "v1/strategies/<ref>/backtests",
+}
 CALLS_THE_PROVIDER = {"v1/lona/symbols", "v1/mappings:reconcile", "v1/strategies", "v1/datasets/lona:link"}
 
 

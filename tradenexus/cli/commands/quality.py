@@ -20,6 +20,12 @@ CHECKS = (
     Column("COUNT", "count", right=True),
     Column("WHAT", "explanation", drop=1),
 )
+ACCEPTANCE = (
+    Column("check", "check"),
+    Column("grade", "grade", state=True),
+    Column("version", "version"),
+    Column("reason", "reason"),
+)
 SAMPLES = (
     Column("CHECK", "check"),
     Column("ROW", "row"),
@@ -27,11 +33,6 @@ SAMPLES = (
     Column("TIME", "ts"),
     Column("VALUE", "value"),
 )
-
-
-@app.callback()
-def noun() -> None:
-    """Keep the noun a group."""
 
 
 @app.command()
@@ -61,3 +62,22 @@ def show(
     verdict += f": {report['summary']}" if report.get("summary") else ""
     nx.out.note(f"{verdict} ({counted})" if counted else verdict)
     nx.out.note(f"Web: {nx.web('datasets', target.dataset_id, 'quality')}")
+
+
+@app.command()
+def accept(
+    ctx: typer.Context,
+    ref: params.Ref,
+    check: Annotated[str, typer.Argument(metavar="CHECK", help="Id of a finding, as quality show lists it.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it is no fault, 5 to 1,000 characters.")],
+) -> None:
+    """Note why a finding is no fault: audited and shown beside it; verdict and state stay as they are.
+
+    Example: nexus quality accept btc@1 moves.large --reason "true news of that day"
+    """
+    nx = invocation.of(ctx)
+    target = references.resolve(nx.client, ref)
+    body = {"check": check, "reason": reason} | ({"version": target.version} if target.version else {})
+    noted = nx.client.post(f"{target.path}/quality-report:accept", body)["acceptance"]
+    page = nx.web("datasets", target.dataset_id, "v", str(noted["version"]), "quality")
+    nx.out.facts(noted, ACCEPTANCE, f"Web: {page}")

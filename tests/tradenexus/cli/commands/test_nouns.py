@@ -346,3 +346,12 @@ def test_what_prints_one_text_prints_an_object_with_json(platform, nexus, datase
 def test_a_sessions_pause_needs_somebody_who_sends(platform, nexus):
     ran = nexus("session", "pause", "up_" + "0" * 32)
     assert (ran.code, "no nexus on this machine" in ran.err) == (5, True)
+
+
+def test_a_finding_is_accepted_with_a_reason(platform, nexus, dataset):
+    noted = {"check": "moves.large", "grade": "AMBER", "version": 2, "reason": "true news"}
+    platform.answers[f"/v1/datasets/{dataset['id']}/quality-report:accept"] = {"acceptance": noted}
+    ran = nexus("quality", "accept", "btc@2", "moves.large", "--reason", "true news")
+    assert (ran.code, last_post(platform)[1]["version"]) == (0, 2)
+    assert f"/datasets/{dataset['id']}/v/2/quality/" in ran.err
+    assert nexus("quality", "accept", "btc", "moves.large").code == 2
