@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from datasets import validation, versions
+from datasets.maintenance import scrub
 from datasets.models import Status
 from datasets.transforms import run as candles
 from datasets.uploads import expiry, ingest, sessions
@@ -44,6 +45,14 @@ def go_onward(run: Any) -> dict[str, Any]:
         result = {"jobId": job.ref if job else None}
         effect.finish(result)
     return result
+
+
+@registry.handler(
+    scrub.JOB, heavy=True, phases=("reading",), reuses="Nothing: every stored byte of the version is read again."
+)
+def verify_version(run: Any) -> dict[str, Any]:
+    """Compare a version's stored bytes with the digests written down."""
+    return scrub.run_job(run)
 
 
 @registry.handler(expiry.SWEEP)

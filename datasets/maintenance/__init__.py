@@ -1,0 +1,1 @@
+"""Upkeep of what is stored: proving that it is still what was written."""
