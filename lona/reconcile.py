@@ -19,9 +19,13 @@ from lona.publish import requests, status
 from tradenexus import actor as actors
 from tradenexus import db
 from tradenexus.actor import Actor
+from tradenexus.errors import Conflict
+from tradenexus.events import outbox
 from tradenexus.jobs import queue
 from tradenexus.jobs.models import LIVE as LIVE_JOBS
+from tradenexus.jobs.models import Job
 
+KIND = "lona.reconcile"
 KEPT = (PublicationState.PUBLISHED, PublicationState.UNKNOWN)
 
 
@@ -86,6 +90,30 @@ def _drift(row: Publication, symbol: dict[str, Any]) -> str:
     if extent[0] != row.first_ns or extent[1] not in (last, last + step):
         return f"its range there is {resolve.instant(extent[0])} to {resolve.instant(extent[1])}"
     return ""
+
+
+def request(actor: Actor, row: Publication, reason: str) -> Job:
+    """Start the reconciliation of one publication, inside `db.atomic()`; one that runs already is joined.
+
+    Conflict for one that is neither published nor unknown: the provider is not expected to have it.
+    """
+    if row.state not in KEPT:
+        raise Conflict(f"the publication is {row.state}: there is nothing to compare", {"allowed": list(KEPT)})
+    job = queue.submit(actor, KIND, {"publicationId": row.ref}, subject=row.ref, dedupe=row.ref)
+    told = {"job": job.ref}
+    outbox.record(actor, "publication.reconcile", row.ref, new="asked", reason=reason, details=told, data=told)
+    return job
+
+
+def look_at(client: Client, row: Publication) -> Finding:
+    """Compare one publication with its symbol at the provider."""
+    if row.state == PublicationState.UNKNOWN:
+        found = client.symbols_named(row.symbol_name)
+    else:
+        found = []
+        with contextlib.suppress(errors.LonaNotFound):
+            found = [client.symbol(row.lona_symbol_id)]
+    return _judge(row, {str(symbol.get("id")): symbol for symbol in found})
 
 
 def mend(actor: Actor, client: Client, findings: list[Finding], delete_orphans: bool = False) -> None:

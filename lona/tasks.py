@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from tradenexus import ids
 from tradenexus.actor import Actor
 from tradenexus.errors import ProblemError
 from tradenexus.jobs import registry, schedules
@@ -69,6 +70,25 @@ def backtest(run: Run) -> dict[str, Any]:
     from lona.backtests import carry
 
     return carry.carry_out(run, run.params["backtestId"])
+
+
+@registry.handler("lona.reconcile", max_attempts=3)
+def reconcile_one(run: Run) -> dict[str, Any]:
+    """Compare one publication with the provider and mend our side; what it comes to is recorded there."""
+    from lona import errors, reconcile
+    from lona.client import connect
+    from lona.models import Publication
+
+    key = ids.decode(Publication.prefix, run.params["publicationId"])
+    row = Publication.of(run.actor.tenant_id).select_related("version__dataset", "job").get(id=key)
+    try:
+        client = connect(run.actor.request_id)
+        found = reconcile.look_at(client, row)
+    except errors.LonaUnavailable as away:
+        raise registry.RetryLater(f"{away.code}: {away.message}", getattr(away, "retry_after_s", None)) from away
+    run.check()
+    reconcile.mend(run.actor, client, [found])
+    return {"mapping": found.state, "reason": found.reason}
 
 
 @registry.handler("lona.look_again", max_attempts=3)
