@@ -1,4 +1,4 @@
-"""A page of memory shared by a worker and its processes: a stop flag and the time of the last sign of life.
+"""A page of memory shared by a worker and its processes: stop flags and the time of the last sign of life.
 
 Not a multiprocessing lock or event: a process killed while it holds one of those stops all the others.
 """
@@ -12,7 +12,7 @@ import uuid
 
 
 class Board:
-    """Made by the worker before it forks; written and read by all without locks (one byte, one aligned double)."""
+    """Made by the worker before it forks; written and read by all without locks (two bytes, one aligned double)."""
 
     def __init__(self, worker_id: uuid.UUID):
         self.worker_id = worker_id
@@ -26,6 +26,15 @@ class Board:
     def drain(self) -> None:
         """Tell all processes to claim nothing more."""
         self._page[0] = 1
+
+    @property
+    def paused(self) -> bool:
+        """Whether an operator had the worker drained: claim nothing more until told otherwise."""
+        return self._page[1] == 1
+
+    def pause(self, wanted: bool) -> None:
+        """Tell all processes to claim nothing more, or to go on."""
+        self._page[1] = int(wanted)
 
     def beat(self) -> None:
         """Note that a process of this worker has just answered a wake-up or finished a job."""

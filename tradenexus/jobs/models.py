@@ -42,6 +42,7 @@ class Worker(models.Model):
     started_at = models.DateTimeField(db_default=Now())
     beat_at = models.DateTimeField(db_default=Now(), db_index=True)  # /readyz asks for the newest beat
     restarts = models.IntegerField(default=0)  # how often the watchdog replaced its cluster
+    drain_asked_at = models.DateTimeField(null=True, blank=True)  # an operator wants it to claim nothing more
 
     def __str__(self) -> str:
         return f"{self.host}:{self.pid}"

@@ -28,7 +28,7 @@ from django_q.tasks import async_task
 from tradenexus import db
 from tradenexus.actor import Actor
 from tradenexus.errors import Conflict
-from tradenexus.jobs import leases, processes, registry, states
+from tradenexus.jobs import board, leases, processes, registry, states
 from tradenexus.jobs.models import LIVE, RETRYABLE, Job, State
 
 log = structlog.get_logger(__name__)
@@ -96,32 +96,32 @@ def _insert(job: Job) -> Job:
             return job if found.pk == job.pk else found
 
 
-def cancel(actor: Actor, job: Job) -> Job:
+def cancel(actor: Actor, job: Job, reason: str = "") -> Job:
     """Cancel a job: at once when it waits, by asking its handler when it runs; again is no error.
 
     Conflict when it has ended otherwise. An asked handler has settings.NEXUS_JOB_GRACE_S to stop, then it is killed.
     """
-    while not states.cancel_queued(job, actor):
+    while not states.cancel_queued(job, actor, reason):
         job.refresh_from_db()
         if job.state == State.CANCELLED or (job.state == State.RUNNING and job.cancel_requested_at):
             return job
         if job.is_final:
             raise Conflict(f"the job has already ended: {job.state}", {"state": job.state, "allowed": list(LIVE)})
-        if job.state == State.RUNNING and _ask_to_cancel(actor, job):
+        if job.state == State.RUNNING and _ask_to_cancel(actor, job, reason):
             return job
     return job
 
 
-def _ask_to_cancel(actor: Actor, job: Job) -> bool:
+def _ask_to_cancel(actor: Actor, job: Job, reason: str) -> bool:
     with db.atomic():
         asked = Job.everyone.filter(pk=job.pk, state=State.RUNNING).update(cancel_requested_at=leases.clock())
         if asked:
             job.refresh_from_db()
-            states.announce(job, actor, State.RUNNING, "cancel requested")
+            states.announce(job, actor, State.RUNNING, reason or "cancel requested")
     return bool(asked)
 
 
-def retry(actor: Actor, job: Job) -> Job:
+def retry(actor: Actor, job: Job, reason: str = "retried") -> Job:
     """Queue an ended job (failed, cancelled or stalled) again with fresh attempts; the token goes on growing.
 
     Conflict in any other state, or while another job of the same dedupe key lives.
@@ -147,10 +147,31 @@ def retry(actor: Actor, job: Job) -> Job:
             kind = registry.find(job.kind)
             if kind.on_retry is not None:
                 kind.on_retry(job, actor)
-            states.announce(job, actor, old, "retried")
+            states.announce(job, actor, old, reason)
             transaction.on_commit(functools.partial(ring, job.ref), robust=True)
     except IntegrityError:
         raise Conflict("another job does the same at the moment; it must end first", {"dedupe": job.dedupe}) from None
+    return job
+
+
+def release(actor: Actor, job: Job, reason: str) -> Job:
+    """Take a running job from its holder and put it back in line; the attempt is not charged.
+
+    The holder is told at its next write and changes nothing more. Conflict when the job does not run, or when its
+    cancel was asked for (it ends by itself).
+    """
+    with db.atomic():
+        job.refresh_from_db()
+        text = f"attempt {job.attempts}: its lease was released by an operator: {reason}"
+        tail = states.Tail(lines=[states.line(job, text, "warning")])
+        guard = {"cancel_requested_at": None}
+        if not states.requeue(job, reason, 0, "released", tail, refund=True, actor=actor, **guard):
+            said = "is being cancelled" if job.state == State.RUNNING else f"is {job.state}"
+            raise Conflict(
+                f"only a running job holds a lease, this one {said}", {"state": job.state, "allowed": [State.RUNNING]}
+            )
+        job.refresh_from_db()
+        transaction.on_commit(functools.partial(ring, job.ref), robust=True)
     return job
 
 
@@ -181,6 +202,9 @@ class Doorbell(ORM):
 
     def dequeue(self) -> list[tuple[None, str]] | None:
         """Take wake-ups, waiting a moment for one; None when there is none or the database is away."""
+        if board.current and board.current.paused:
+            time.sleep(Conf.POLL)  # left for a worker that takes jobs
+            return None
         if self._redis is not None:
             taken = self._try_redis("blpop", self._redis_key, timeout=REDIS_WAIT_S)
             if taken:

@@ -32,7 +32,7 @@ Settle = Callable[[states.Tail], bool]  # the transition that ends or requeues a
 def wake(job: str = "") -> int:
     """Run jobs until none is due here; return how many. `job` only says what the wake-up was sent for."""
     done = 0
-    while not (board.current and board.current.draining):
+    while not (board.current and (board.current.draining or board.current.paused)):
         if board.current:
             board.current.beat()
         close_old_connections()

@@ -50,8 +50,11 @@ def actor_of(job: Job) -> Actor:
 
 
 def announce(job: Job, actor: Actor, old: str, reason: str = "", **details: Any) -> None:
-    """Record the transition; the last statement of its transaction. Jobs of the platform itself are not audited."""
-    if job.tenant_id is None:
+    """Record the transition; the last statement of its transaction.
+
+    Jobs of the platform itself are not audited, but for what an operator does to them: in the operator's workspace.
+    """
+    if actor.tenant_id == NOBODY:
         return
     shown = {"kind": job.kind, "state": job.state, "subject": job.subject, "attempt": job.attempts}
     outbox.record(
@@ -104,9 +107,19 @@ def end(job: Job, outcome: State, error: ProblemError, tail: Tail | None = None,
 
 
 def requeue(
-    job: Job, reason: str, delay_s: float, how: str, tail: Tail | None = None, refund: bool = False, **guard: Any
+    job: Job,
+    reason: str,
+    delay_s: float,
+    how: str,
+    tail: Tail | None = None,
+    refund: bool = False,
+    actor: Actor | None = None,
+    **guard: Any,
 ) -> bool:
-    """Put a running job back in line after a pause; `refund` takes the attempt back (it was not the job's fault)."""
+    """Put a running job back in line after a pause; `refund` takes the attempt back (it was not the job's fault).
+
+    actor: who did it, when it was not the job's own run.
+    """
     with db.atomic():
         columns: dict[str, Any] = {
             "state": State.QUEUED,
@@ -117,7 +130,7 @@ def requeue(
             columns["attempts"] = F("attempts") - 1
         if not _leave_running(job, columns, tail or Tail(), how, reason, final=False, **guard):
             return False
-        announce(job, actor_of(job), State.RUNNING, reason, retryInS=round(delay_s, 3))
+        announce(job, actor or actor_of(job), State.RUNNING, reason, retryInS=round(delay_s, 3))
     return True
 
 
@@ -143,7 +156,7 @@ def bury(job: Job, reason: str, refund: bool = False, **guard: Any) -> State | N
         return State.STALLED if end(fresh, State.STALLED, stalled, tail, **guard) else None
 
 
-def cancel_queued(job: Job, actor: Actor) -> bool:
+def cancel_queued(job: Job, actor: Actor, reason: str = "") -> bool:
     """End a job that waits in line as cancelled, at once; False when it is no longer queued."""
     error = Cancelled("cancelled before it started")
     columns = {"state": State.CANCELLED, "error": body_of(error), "cancel_requested_at": leases.clock()}
@@ -153,7 +166,7 @@ def cancel_queued(job: Job, actor: Actor) -> bool:
             return False
         job.refresh_from_db()
         hooks.failed(job, job, actor_of(job), error, State.CANCELLED)
-        announce(job, actor, State.QUEUED, error.message)
+        announce(job, actor, State.QUEUED, reason or error.message)
     return True
 
 

@@ -78,12 +78,25 @@ class Watchdog:
         if time.monotonic() - self._rounded_at >= ROUND_S:
             self._rounded_at = time.monotonic()
             self._round()
+        if self._drained():
+            return
         quiet = self._board.quiet_s
         if quiet >= TICK_S and self._busy() < self.concurrency and sweep.waiting(TICK_S):
             if quiet >= HUNG_S and time.monotonic() - self._started_at >= HUNG_S and sweep.waiting(HUNG_S):
                 self._replace("a job waits and no process answers")
             else:
                 queue.ring(durable=True)
+
+    def _drained(self) -> bool:
+        """Heed what an operator asked of this worker (jobs.draining); a drained one answers nothing and hangs not."""
+        wanted = Worker.objects.filter(pk=self.worker.pk, drain_asked_at__isnull=False).exists()
+        if wanted != self._board.paused:
+            self._board.pause(wanted)
+            self._board.beat()
+            log.info("worker.drained" if wanted else "worker.resumed", worker=str(self.worker.id))
+            if not wanted:
+                queue.ring(durable=True)
+        return wanted
 
     def _round(self) -> None:
         alive = Worker.objects.filter(pk=self.worker.pk).update(beat_at=leases.clock())

@@ -16,12 +16,12 @@ class Chip:
 
 _TONES: dict[tuple[str, str], tuple[str, ...]] = {
     ("info", "ring"): ("uploading", "validating", "transforming", "publishing", "publishing_lona", "running", "open"),
-    ("mute", "circle"): ("uploaded", "validated", "queued", "pending", "waiting", "unknown", "paused"),
+    ("mute", "circle"): ("uploaded", "validated", "queued", "pending", "waiting", "unknown", "paused", "drained"),
     ("ok", "check"): (
         *("ready", "published", "published_lona", "available", "succeeded", "completed", "complete"),
         *("active", "passed", "pass", "green", "alive", "ok", "finished", "live"),
     ),
-    ("warn", "triangle"): ("degraded", "late", "amber", "warning", "retry", "partial", "drift", "expiring"),
+    ("warn", "triangle"): ("degraded", "late", "amber", "draining", "warning", "retry", "partial", "drift", "expiring"),
     ("bad", "cross"): (
         *("failed", "validation_failed", "transform_failed", "publish_failed", "missing", "blocked", "breached"),
         *("red", "error", "fail", "lost", "silent"),

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.tradenexus.jobs.conftest import ROOT, database_url, fresh, kill, pool, until, words
-from tradenexus.jobs import processes, queue
+from tradenexus.jobs import draining, processes, queue
 from tradenexus.jobs.models import Attempt, Job, Schedule, Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -219,3 +219,34 @@ def test_the_resting_worker_holds_no_heavy_library(tmp_path):
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     loaded = set(json.loads(run.stdout.splitlines()[-1]))
     assert loaded & {"pyarrow", "duckdb", "pandas", "numpy", "exchange_calendars"} == set()
+
+
+def test_a_drained_worker_finishes_what_it_runs_claims_nothing_and_is_not_replaced(workers, owner, submit, tmp_path):
+    worker = workers()
+    nap = submit("test.nap", params={"nap_s": 2, "file": str(tmp_path / "out")})
+    until(lambda: words(tmp_path / "out")["begin"] == 1)
+    row = Worker.objects.get()
+    draining.drain(owner.actor, row, "a test of draining")
+    time.sleep(1.5)
+    waiting = submit("test.plain")
+    until(ended(nap))
+    time.sleep(8)
+    assert fresh(nap).state == "succeeded"
+    assert fresh(waiting).state == "queued"
+    assert Worker.objects.get().restarts == 0
+    assert worker.poll() is None
+    draining.resume(owner.actor, row, "a test of resuming")
+    until(ended(waiting))
+    assert (fresh(waiting).state, Worker.objects.get().restarts) == ("succeeded", 0)
+
+
+def test_a_drained_worker_leaves_wake_ups_to_the_others(workers, owner, submit):
+    workers()
+    row = until(Worker.objects.first)
+    draining.drain(owner.actor, row, "a test of draining")
+    workers()
+    until(lambda: Worker.objects.count() == 2)
+    time.sleep(2)
+    jobs = [submit("test.plain") for _ in range(6)]
+    until(ended(*jobs), 15)
+    assert set(Worker.objects.values_list("restarts", flat=True)) == {0}
