@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -231,6 +231,17 @@ def _told(reader: Any, name: str) -> dict[str, Any]:
         "max": shown(max(part.max_raw for part in known)) if shown else None,
         "histogram": None,
     }
+
+
+def forget(files: Iterable[VersionFile]) -> int:
+    """Remove what is kept of these files on this host, and return how many; the next look computes it anew."""
+    removed = 0
+    for file in files:
+        for path in _kept(file, "").parent.glob(f"{file.sha256}-*"):
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+                removed += 1
+    return removed
 
 
 def _kept(file: VersionFile, what: str) -> Path:

@@ -56,7 +56,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django.contrib.admin",
+    "tradenexus.ops.apps.OperationsConfig",
     "rest_framework",
     "drf_spectacular",
     "django_htmx",
@@ -280,6 +280,7 @@ NEXUS_LINEAGE = ["lona.finders.lineage"]
 # --- pages -----------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = "tradenexus.ops.formats"  # of the operations desk; the product's pages have filters of their own
 USE_TZ = True
 USE_I18N = False
 STATIC_URL = "/static/"

@@ -275,10 +275,10 @@ def _agree(session: UploadSession, sha256: str) -> None:
         )
 
 
-def terminate(actor: Actor, session: UploadSession) -> None:
+def terminate(actor: Actor, session: UploadSession, reason: str = "upload cancelled") -> None:
     """Cancel an upload: its bytes and reservation go, its version is archived. UploadFinal once it is complete."""
     with db.atomic():
-        if not end(actor, session, UploadState.TERMINATED, "upload cancelled"):
+        if not end(actor, session, UploadState.TERMINATED, reason):
             session.refresh_from_db()
             refuse_gone(session)
             raise UploadFinal(

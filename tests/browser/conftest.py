@@ -49,10 +49,11 @@ def stack(chromium, tmp_path_factory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def link(stack) -> Callable[..., str]:
-    """A function (tenant, email, role) -> the address of a fresh one-time link, as an operator makes it."""
+    """A function (tenant, email, role, options) -> the address of a fresh one-time link, as an operator makes it."""
 
-    def make(tenant: str, email: str, role: str = "admin") -> str:
+    def make(tenant: str, email: str, role: str = "admin", *more: str) -> str:
         words = ["bootstrap", "--tenant", tenant, "--user", email, "--role", role, "--key-name", "browser", "--json"]
+        words += more
         env = {
             **os.environ,
             "NEXUS_HOME": str(stack.home.root),

@@ -33,13 +33,13 @@ def make(actor: Actor, name: str, scopes: Iterable[str], expires_at: datetime | 
     return key, text
 
 
-def revoke(actor: Actor, key: ApiKey) -> ApiKey:
+def revoke(actor: Actor, key: ApiKey, reason: str = "") -> ApiKey:
     """Revoke a key: its next request is refused. ScopeMissing for another person's key without `admin`."""
     if key.user_id != actor.user_id and not actor.may("admin"):
         raise ScopeMissing("only its owner or an admin can revoke a key", {"needed": "admin"})
     with db.atomic():
         changed = ApiKey.of(actor.tenant_id).filter(id=key.id, revoked_at=None).update(revoked_at=db.now())
         if changed:
-            outbox.record(actor, "key.revoked", key.ref, old="active", new="revoked")
+            outbox.record(actor, "key.revoked", key.ref, old="active", new="revoked", reason=reason)
     key.refresh_from_db()
     return key

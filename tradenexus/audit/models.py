@@ -16,6 +16,9 @@ class Head(models.Model):
     audit_previous = models.CharField(max_length=64, blank=True, default="")  # the newest entry's prev_hash
     event_seq = models.BigIntegerField(default=0)
 
+    class Meta:
+        verbose_name = "trail"
+
     def __str__(self) -> str:
         return f"audit {self.audit_seq}, events {self.event_seq}"
 
@@ -39,6 +42,7 @@ class Entry(TenantOwned):
     hash = models.CharField(max_length=64)
 
     class Meta(TenantOwned.Meta):
+        verbose_name_plural = "entries"
         constraints = [models.UniqueConstraint(fields=["tenant", "seq"], name="audit_chain")]
         indexes = [
             models.Index(fields=["tenant", "subject", "-seq"], name="audit_of_subject"),  # activity of one object

@@ -35,7 +35,7 @@ class Trail(Page):
         names = naming.of(self.actor.tenant_id, [entry.subject for entry in pager.items])
         for entry in pager.items:
             entry.named = names.get(entry.subject)
-            entry.who = people.get(entry.user_id) or ("the platform" if entry.user_id is None else "a former member")
+            entry.who = people.get(entry.user_id) or _outsider(entry)
         return {
             "pager": pager,
             "asked": asked,
@@ -66,6 +66,12 @@ class Verify(Page):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Verify for a plain form as for htmx: it changes nothing."""
         return self.render(self.context())
+
+
+def _outsider(entry: Entry) -> str:
+    if entry.user_id is None:
+        return "the platform"
+    return "an operator" if entry.via == "admin" else "a former member"
 
 
 def _person(text: str) -> Any:

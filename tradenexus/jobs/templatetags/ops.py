@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import django
@@ -12,13 +12,13 @@ from django import template
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 
 from tradenexus import db
+from tradenexus.jobs import draining
 from tradenexus.jobs.models import Job, State, Worker
 
 register = template.Library()
-SILENT = timedelta(seconds=30)
 FORGOTTEN = timedelta(days=1)  # a worker that stopped without a word long ago is history
 
 
@@ -27,8 +27,10 @@ def ops() -> dict[str, Any]:
     """The state of this installation, over all workspaces."""
     now = db.now()
     disk = shutil.disk_usage(settings.NEXUS_HOME)
+    workers = _workers(now)
     return {
-        "workers": _workers(now),
+        "workers": workers,
+        "working": sum(one["state"] == "alive" for one in workers),
         "queue": _queue(now),
         "disk": {"free": disk.free, "total": disk.total, "percent": 100 * disk.used // disk.total},
         "home": settings.NEXUS_HOME,
@@ -38,28 +40,30 @@ def ops() -> dict[str, Any]:
     }
 
 
-def _workers(now: Any) -> list[dict[str, Any]]:
-    rows = Worker.objects.filter(beat_at__gt=now - FORGOTTEN).order_by("-beat_at")[:20]
+def _workers(now: datetime) -> list[dict[str, Any]]:
+    counted = Worker.objects.annotate(in_work=Count("jobs", filter=Q(jobs__state=State.RUNNING)))
     return [
         {
             "worker": row,
-            "alive": row.beat_at > now - SILENT,
+            "state": draining.state(row, row.in_work, now),
             "age_s": max(0.0, (now - row.beat_at).total_seconds()),
-            "running": row.jobs.filter(state=State.RUNNING).count(),
+            "running": row.in_work,
         }
-        for row in rows
+        for row in counted.filter(beat_at__gt=now - FORGOTTEN).order_by("-beat_at")[:20]
     ]
 
 
-def _queue(now: Any) -> dict[str, Any]:
+def _queue(now: datetime) -> dict[str, Any]:
     kinds = Job.everyone.filter(state=State.QUEUED).values("kind").annotate(jobs=Count("id"), oldest=Min("run_at"))
     waiting = [
         {**kind, "age_s": max(0.0, (now - kind["oldest"]).total_seconds())} for kind in kinds.order_by("-jobs", "kind")
     ]
+    running = Job.everyone.filter(state=State.RUNNING)
     return {
         "waiting": waiting,
         "queued": sum(kind["jobs"] for kind in waiting),
-        "running": Job.everyone.filter(state=State.RUNNING).count(),
+        "running": running.count(),
+        "lapsed": running.filter(lease_until__lt=now).count(),
     }
 
 

@@ -1,0 +1,1 @@
+"""Formats of the operations desk, by language, as Django looks them up."""
