@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
-from datasets.models import Dataset, DatasetVersion, Status, UploadSession
+from datasets.models import BulkAction, Dataset, DatasetVersion, Status, UploadSession
 from tradenexus import ids
 from tradenexus.jobs import subjects
 from tradenexus.jobs.subjects import Subject
@@ -89,6 +89,16 @@ def named_uploads(tenant_id: UUID, refs: list[str]) -> dict[str, Subject]:
     """Say how uploads are called: by their file."""
     rows = UploadSession.of(tenant_id).filter(id__in=_decoded(UploadSession, refs))
     return {row.ref: Subject(row.ref, "upload", row.filename, f"/uploads/{row.ref}/") for row in rows}
+
+
+@subjects.describes("bulk")
+def named_bulk_actions(tenant_id: UUID, refs: list[str]) -> dict[str, Subject]:
+    """Say how bulk actions are called: what is done, and to how many."""
+    rows = BulkAction.of(tenant_id).filter(id__in=_decoded(BulkAction, refs))
+    return {
+        row.ref: Subject(row.ref, "bulk action", f"{row.action} {row.total:,} datasets", f"/datasets/bulk/{row.ref}/")
+        for row in rows
+    }
 
 
 @subjects.holds("ds")

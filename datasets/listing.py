@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from datasets.models import Dataset, DatasetVersion, Status, UploadSession
-from tradenexus import ids
+from tradenexus import db, ids
+from tradenexus.actor import Actor
 from tradenexus.errors import BadRequest
+from tradenexus.tenancy.models import User
 
 SORTS = {
     "created": ("created_at", "id"),
@@ -19,6 +22,10 @@ SORTS = {
     "-name": ("-name", "-id"),
 }
 KINDS = ["trades", "quotes", "bars"]
+FILTERS = ("state", "kind", "symbol", "owner", "freshness", "q", "sort")
+# When the newest version was begun: less than so many hours ago, or `older` than the longest of them.
+FRESHNESS = {"24h": 24, "7d": 7 * 24, "30d": 30 * 24}
+OLDER = "older"
 
 
 def order_of(asked: Mapping[str, str]) -> tuple[str, ...]:
@@ -29,23 +36,54 @@ def order_of(asked: Mapping[str, str]) -> tuple[str, ...]:
     return order
 
 
-def filtered(rows: QuerySet[Dataset], asked: Mapping[str, str]) -> QuerySet[Dataset]:
-    """Return the datasets that state, kind, symbol and q ask for; archived ones only when asked for by state."""
+def filtered(actor: Actor, asked: Mapping[str, str]) -> QuerySet[Dataset]:
+    """Return the workspace's datasets that the filters ask for; archived ones only when asked for by state.
+
+    `owner` is an e-mail address, a `usr_` id or `me`; BadRequest for a value that no filter knows.
+    """
     states = [part for part in asked.get("state", "").split(",") if part]
     unknown = sorted(set(states) - set(Status.values))
     if unknown:
         raise BadRequest(f"state knows {', '.join(Status.values)}", {"fields": {"state": [unknown[0][:32]]}})
+    rows = Dataset.of(actor.tenant_id).filter(version__gte=1)
     rows = rows.filter(status__in=states) if states else rows.exclude(status=Status.ARCHIVED)
-    rows = rows.filter(version__gte=1)
     if asked.get("kind"):
         if asked["kind"] not in KINDS:
             raise BadRequest(f"kind must be one of {', '.join(KINDS)}", {"fields": {"kind": [asked["kind"][:32]]}})
         rows = rows.filter(kind=asked["kind"])
     if asked.get("symbol"):
         rows = rows.filter(symbols_text__contains=f"|{_text(asked['symbol'])}|")
+    if asked.get("owner"):
+        rows = rows.filter(owner_id=_person(actor, _text(asked["owner"])))
+    if asked.get("freshness"):
+        rows = rows.filter(_fresh(actor.tenant_id, asked["freshness"]))
     if asked.get("q"):
         rows = rows.filter(_matching(_text(asked["q"])))
     return rows
+
+
+def _person(actor: Actor, text: str) -> UUID:
+    """Return the id meant; for an address nobody here has, one that owns nothing."""
+    if text == "me":
+        return actor.user_id or UUID(int=0)
+    if "@" in text:
+        found = User.objects.filter(email__iexact=text, memberships__tenant_id=actor.tenant_id)
+        return found.values_list("id", flat=True).first() or UUID(int=0)
+    try:
+        return ids.decode("usr", text)
+    except ValueError:
+        message = "owner must be me, an e-mail address or the id of a person (usr_...)"
+        raise BadRequest(message, {"fields": {"owner": [text[:64]]}}) from None
+
+
+def _fresh(tenant_id: UUID, asked: str) -> Q:
+    if asked not in FRESHNESS and asked != OLDER:
+        known = ", ".join([*FRESHNESS, OLDER])
+        raise BadRequest(f"freshness must be one of {known}", {"fields": {"freshness": [asked[:32]]}})
+    since = db.now() - timedelta(hours=FRESHNESS.get(asked, max(FRESHNESS.values())))
+    newest = DatasetVersion.of(tenant_id).filter(dataset=OuterRef("id"), number=OuterRef("version"))
+    recent = Exists(newest.filter(created_at__gte=since))
+    return ~Q(recent) if asked == OLDER else Q(recent)
 
 
 def _text(value: str) -> str:

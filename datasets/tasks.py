@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasets import validation, versions
+from datasets import bulk, validation, versions
 from datasets.maintenance import scrub
 from datasets.models import Status
 from datasets.transforms import run as candles
@@ -53,6 +53,15 @@ def go_onward(run: Any) -> dict[str, Any]:
 def verify_version(run: Any) -> dict[str, Any]:
     """Compare a version's stored bytes with the digests written down."""
     return scrub.run_job(run)
+
+
+@registry.handler(
+    bulk.JOB,
+    reuses="Datasets that were acted on, or refused, are left alone; it goes on with the rest.",
+)
+def act_on_many(run: Any) -> dict[str, Any]:
+    """Do one action to many datasets."""
+    return bulk.carry(run)
 
 
 @registry.handler(expiry.SWEEP)

@@ -2,13 +2,18 @@
 
 from django.urls import path
 
-from datasets.api import actions, contents, datasets, uploads
+from datasets.api import actions, bulk, contents, datasets, saved, uploads
 from datasets.pages import routes, upload_routes
 
 urlpatterns = [
     path("v1/datasets", datasets.DatasetList.as_view()),
     path("v1/datasets/uploads:init", uploads.Init.as_view()),
     path("v1/datasets/uploads:sniff", uploads.Sniff.as_view()),
+    path("v1/bulk-actions", bulk.BulkList.as_view()),
+    path("v1/bulk-actions/<str:ref>", bulk.BulkDetail.as_view()),
+    path("v1/bulk-actions/<str:ref>/items", bulk.BulkItems.as_view()),
+    path("v1/views", saved.ViewList.as_view()),
+    path("v1/views/<str:ref>", saved.ViewDetail.as_view()),
     path("v1/uploads", uploads.SessionList.as_view()),
     path("v1/uploads/", uploads.SessionListSlash.as_view()),
     path("v1/uploads/<str:ref>", uploads.SessionDetail.as_view()),

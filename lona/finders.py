@@ -1,4 +1,4 @@
-"""What other parts of the platform ask this app for: lineage, search hits, facts of the overview."""
+"""What other parts of the platform ask this app for: lineage, search hits, facts of the overview, publishing many."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
+from datasets import bulk
+from datasets.models import Dataset, DatasetVersion
+from lona import resolve
 from lona.models import Backtest, Publication, Strategy
 from tradenexus import ids
+from tradenexus.actor import Actor
 from tradenexus.jobs import subjects
 from tradenexus.jobs.subjects import Subject
 from tradenexus.search.registry import finder, summary
@@ -117,3 +121,19 @@ def _by_id(model: Any, text: str) -> Q | None:
 
 def _hit(kind: str, ref: str, label: str, detail: str, url: str | None) -> dict[str, Any]:
     return {"kind": kind, "id": ref, "label": label, "detail": detail, "url": url or f"/backtests/{ref}/"}
+
+
+@bulk.act(
+    "publish",
+    "Publish",
+    scope="publish",
+    states=resolve.PUBLISHABLE,
+    follows="Each version is sent to the provider whole, by a job of its own. What the provider has already is joined,"
+    " not sent again. Trades and quotes are refused: candles are made of them first.",
+)
+def publish(actor: Actor, dataset: Dataset, version: DatasetVersion) -> str:
+    """Ask for the whole version to be published; return the job that carries it."""
+    from lona.publish import requests
+
+    found = resolve.publishable(dataset, version.number)
+    return requests.request(actor, found, resolve.slices(found)).job.ref

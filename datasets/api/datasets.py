@@ -21,6 +21,13 @@ FILTERS = [
     OpenApiParameter("state", str, description="A status; several by comma"),
     OpenApiParameter("kind", str, enum=listing.KINDS),
     OpenApiParameter("symbol", str),
+    OpenApiParameter("owner", str, description="me, an e-mail address or a person's id (usr_...)"),
+    OpenApiParameter(
+        "freshness",
+        str,
+        enum=[*listing.FRESHNESS, listing.OLDER],
+        description="When the newest version was begun: within this time, or older than the longest",
+    ),
     OpenApiParameter("q", str, description="Part of the name, or an id"),
     OpenApiParameter("sort", str, enum=list(listing.SORTS)),
 ]
@@ -41,7 +48,7 @@ class DatasetList(TenantView):
         """List datasets, newest first; archived ones only when asked for by `state=archived`."""
         asked = request.query_params
         order = listing.order_of(asked)
-        rows = listing.filtered(Dataset.of(self.actor.tenant_id), asked)
+        rows = listing.filtered(self.actor, asked)
         limit = pagination.limit_of(request)
         found, cursor = pagination.slice_of(rows, order, limit, asked.get("cursor"))
         return respond(request, {"items": render_all(found), "nextCursor": cursor})

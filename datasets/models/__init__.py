@@ -1,7 +1,22 @@
 """Rows of the datasets app: fields, constraints and indexes; verbs live in the modules above."""
 
+from datasets.models.bulk import BulkAction, BulkItem, ItemState
 from datasets.models.dataset import Dataset, DatasetVersion, Status, VersionFile
 from datasets.models.quality import QualityReport
 from datasets.models.upload import UploadLeaf, UploadSession
+from datasets.models.views import ListColumns, SavedView
 
-__all__ = ["Dataset", "DatasetVersion", "QualityReport", "Status", "UploadLeaf", "UploadSession", "VersionFile"]
+__all__ = [
+    "BulkAction",
+    "BulkItem",
+    "Dataset",
+    "DatasetVersion",
+    "ItemState",
+    "ListColumns",
+    "QualityReport",
+    "SavedView",
+    "Status",
+    "UploadLeaf",
+    "UploadSession",
+    "VersionFile",
+]

@@ -47,6 +47,7 @@ class Dataset(TenantOwned):
             models.Index(fields=["tenant", "-created_at", "-id"], name="dataset_list"),  # the list
             models.Index(fields=["tenant", "status", "-created_at", "-id"], name="dataset_by_status"),  # ?state=
             models.Index(fields=["tenant", "name"], name="dataset_by_name"),  # look-up by name
+            models.Index(fields=["tenant", "owner", "-created_at", "-id"], name="dataset_by_owner"),  # ?owner=
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from datasets import charts, reads
 from datasets.models import DatasetVersion, QualityReport, VersionFile
-from datasets.pages import pictures
+from datasets.pages import pictures, sparks
 from datasets.pages.frame import DatasetPage
 from tradenexus.errors import BadRequest
 from tradenexus.web import copy, tables
@@ -227,3 +227,20 @@ class Coverage(ContentPage):
             "preview": f"{self.base}preview/" + tables.changed(shared, at=f"{day}T00:00:00Z"),
             "chart": f"{self.base}chart/" + tables.changed(shared, start=f"{day}T00:00:00Z", end=f"{after}T00:00:00Z"),
         }
+
+
+class Spark(DatasetPage):
+    """The coverage bar of one row of the list, for a row whose bar is not drawn yet."""
+
+    template = fragment = "datasets/_spark.html"
+
+    def context(self, **kwargs: Any) -> dict[str, Any]:
+        """Return the bar of the version the list shows; None when it has no rows that can be read."""
+        try:
+            return {"spark": sparks.drawn(self.version)}
+        except reads.NothingToRead:
+            return {"spark": None}
+
+    def framed(self, context: dict[str, Any]) -> dict[str, Any]:
+        """Add nothing: it is a part of a table's cell."""
+        return context | {"dataset": self.dataset, "drawn": True}

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from datasets.pages import actions, contents, frame, history, home, lists, quality
+from datasets.pages import actions, bulk, contents, frame, history, home, lists, quality, views
 
 _ONE, _PINNED = "datasets/<str:ref>/", "datasets/<str:ref>/v/<int:number>/"
 _TABS: dict[str, Any] = {
@@ -20,6 +20,7 @@ _TABS: dict[str, Any] = {
     "activity/": history.Activity,
     "_head/": frame.Head,
     "_columns/": contents.Columns,
+    "_spark/": contents.Spark,
 }
 _OF_A_VERSION: dict[str, Any] = {
     "quality/": quality.Report,
@@ -33,6 +34,11 @@ _OF_A_VERSION: dict[str, Any] = {
 urlpatterns: list[URLPattern] = [
     path("datasets/", lists.DatasetList.as_view(), name="datasets"),
     path("datasets/_home/", home.HomePart.as_view()),
+    path("datasets/views/", views.Views.as_view()),
+    path("datasets/views/<str:ref>/", views.View.as_view()),
+    path("datasets/columns/", views.Columns.as_view()),
+    path("datasets/bulk/", bulk.Confirm.as_view()),
+    path("datasets/bulk/<str:ref>/", bulk.Outcome.as_view()),
     path(f"{_ONE}quality/", quality.Summary.as_view()),
     path(f"{_ONE}diff/", history.Choose.as_view()),
     path(f"{_ONE}diff/<str:span>", history.Diff.as_view()),

@@ -19,6 +19,7 @@ everything = test_every_route.things
 
 # What a page's `ref` is, by the first part of its address.
 KINDS = {"datasets": "ds", "uploads": "up", "jobs": "job", "backtests": "bt", "publishes": "pub", "settings": "key"}
+DEEPER = {"publishes/_version/": "dsv", "datasets/views/": "view", "datasets/bulk/": "bulk"}
 OPEN = {"login/", "login/link/<token>/", "logout/", "settings/", "healthz", "readyz"}
 # What the owner may rightly be told 404 or 409: there is no such part of this thing (yet).
 MAY_BE_ABSENT = ("rejects", "accept/", "export/", "diff/", "quality/", "_sniff/", "sniff/", "sample/", "validate/")
@@ -46,8 +47,9 @@ def address(path: str, ref: str) -> str:
 
 
 def kind(path: str) -> str:
-    if path.startswith("publishes/_version/"):
-        return "dsv"
+    for beginning, prefix in DEEPER.items():
+        if path.startswith(beginning):
+            return prefix
     return KINDS.get(path.partition("/")[0], "")
 
 

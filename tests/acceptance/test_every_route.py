@@ -37,6 +37,11 @@ ROWS: dict[str, tuple[str | None, dict]] = {
     "v1/datasets": (None, {}),
     "v1/datasets/uploads:init": (None, {"filename": "a.csv", "contentType": "text/csv", "sizeBytes": 10}),
     "v1/datasets/uploads:sniff": (None, {"filename": "a.csv", "sizeBytes": 4, "headBase64": "YSxiCg=="}),
+    "v1/bulk-actions": (None, {"action": "archive", "filter": {}}),
+    "v1/bulk-actions/<ref>": ("bulk", {}),
+    "v1/bulk-actions/<ref>/items": ("bulk", {}),
+    "v1/views": (None, {"name": "ready", "query": "state=ready"}),
+    "v1/views/<ref>": ("view", {"name": "renamed"}),
     "v1/uploads": (None, {}),
     "v1/uploads/": (None, {}),
     "v1/uploads/<ref>": ("up", {}),
@@ -122,7 +127,7 @@ CALLS = [(route.path, method) for route in routes() for method in route.methods]
 @pytest.fixture
 def things(owner, tmp_path):
     """One of everything, all the owner's."""
-    from datasets.models import UploadSession
+    from datasets.models import BulkAction, SavedView, UploadSession
     from lona.models import Backtest, Publication, Strategy
     from tradenexus.jobs.models import Job
 
@@ -148,8 +153,10 @@ def things(owner, tmp_path):
         backtest = Backtest.everyone.create(
             tenant=tenant, strategy=strategy, start_date=date(2023, 1, 1), end_date=date(2023, 1, 2)
         )
+        bulk = BulkAction.everyone.create(tenant=tenant, user=owner.user, action="archive", total=0)
+        view = SavedView.everyone.create(tenant=tenant, user=owner.user, name="v", query="state=ready", shared=True)
     key = ApiKey.of(tenant.id).get(user=owner.user)
-    rows = (version.dataset, upload, job, publication, strategy, backtest, key)
+    rows = (version.dataset, upload, job, publication, strategy, backtest, bulk, view, key)
     return {row.prefix: row.ref for row in rows}
 
 
@@ -190,7 +197,8 @@ def test_anothers_id_answers_exactly_like_an_unknown_one(stranger, things, path,
 @pytest.mark.parametrize(("path", "method"), CALLS)
 def test_a_viewer_reads_and_writes_nothing(viewer, things, path, method):
     answer = call(viewer.api, method, path, things.get(ROWS[path][0] or "", ""))
-    own = path.startswith("v1/keys")  # one's own keys never exceed one's role
+    # one's own keys never exceed one's role; one's own views are nobody else's
+    own = path.startswith(("v1/keys", "v1/views"))
     if (method == "get" and path != "v1/doctor") or own or path == "v1/datasets/uploads:sniff":
         assert answer.status_code != 401
     else:

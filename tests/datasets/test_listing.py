@@ -1,55 +1,46 @@
-"""The version that a dataset shows in lists: its newest in use, and archived ones only where no other is left."""
+"""Which datasets a list shows: owner and freshness; the other filters are told with the pages and the API."""
+
+from datetime import timedelta
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from datasets import listing
-from datasets.models import Dataset, DatasetVersion
-from tests.kit.factories import version_in
+from datasets.models import DatasetVersion
+from tests.kit import factories
+from tradenexus import db
+from tradenexus.errors import BadRequest
 
 pytestmark = pytest.mark.django_db
 
 
-def add(first, number, status):
-    """Put a further version of the same dataset beside `first`."""
-    facts = {"tenant_id": first.tenant_id, "dataset_id": first.dataset_id, "operation": "candles"}
-    Dataset.everyone.filter(id=first.dataset_id).update(version=number)
-    return DatasetVersion.everyone.create(number=number, status=status, **facts)
+def names(person, **asked):
+    return sorted(row.name for row in listing.filtered(person.actor, asked))
 
 
-def shown(*firsts):
-    rows = list(Dataset.everyone.filter(id__in=[first.dataset_id for first in firsts]))
-    return {version.dataset_id: version.number for version in listing.newest_of(rows)}
+def test_owner_is_me_an_address_or_an_id(owner, teammate, stranger):
+    factories.version_in(owner, "ready", name="mine")
+    factories.version_in(teammate, "ready", name="theirs")
+    factories.version_in(stranger, "ready", name="elsewhere")
+    assert names(owner, owner="me") == ["mine"]
+    assert names(teammate, owner="me") == ["theirs"]
+    assert names(owner, owner="Teammate@example.org") == ["theirs"]
+    assert names(owner, owner=f"usr_{teammate.user.id.hex}") == ["theirs"]
+    assert names(owner, owner="stranger@example.org") == names(owner, owner="nobody@example.org") == []
 
 
-def test_a_dataset_shows_its_newest_version(owner):
-    first = version_in(owner, "validated")
-    add(first, 2, "ready")
-    assert shown(first) == {first.dataset_id: 2}
+def test_freshness_is_when_the_newest_version_was_begun(owner):
+    for name, days in (("today", 0), ("this-week", 3), ("this-month", 20), ("long-ago", 90)):
+        version = factories.version_in(owner, "ready", name=name)
+        DatasetVersion.everyone.filter(id=version.id).update(created_at=db.now() - timedelta(days=days, minutes=5))
+    assert names(owner, freshness="24h") == ["today"]
+    assert names(owner, freshness="7d") == ["this-week", "today"]
+    assert names(owner, freshness="30d") == ["this-month", "this-week", "today"]
+    assert names(owner, freshness="older") == ["long-ago"]
 
 
-def test_an_archived_newest_version_gives_way_to_the_newest_in_use(owner):
-    first = version_in(owner, "validated")
-    add(first, 2, "ready")
-    add(first, 3, "archived")
-    assert shown(first) == {first.dataset_id: 2}
-
-
-def test_where_all_are_archived_the_newest_is_shown(owner):
-    first = version_in(owner, "archived")
-    add(first, 2, "archived")
-    assert shown(first) == {first.dataset_id: 2}
-
-
-def test_many_datasets_take_as_many_queries_as_one(owner):
-    firsts = [version_in(owner, "uploading", name=f"series {number}") for number in range(5)]
-    with CaptureQueriesContext(
-        connection,
-    ) as asked:
-        assert len(shown(*firsts)) == 5
-    assert len(asked) == 3  # the datasets, their versions, the uploads under way
-
-
-def test_no_dataset_is_no_version():
-    assert list(listing.newest_of([])) == []
+@pytest.mark.parametrize(
+    ("name", "value"), [("owner", "somebody"), ("owner", "a\0@b"), ("freshness", "5 minutes"), ("kind", "x")]
+)
+def test_a_value_that_no_filter_knows_is_refused(owner, name, value):
+    with pytest.raises(BadRequest):
+        listing.filtered(owner.actor, {name: value})

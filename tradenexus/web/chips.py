@@ -15,16 +15,19 @@ class Chip:
 
 
 _TONES: dict[tuple[str, str], tuple[str, ...]] = {
-    ("info", "ring"): ("uploading", "validating", "transforming", "publishing", "publishing_lona", "running", "open"),
+    ("info", "ring"): (
+        *("uploading", "validating", "transforming", "publishing", "publishing_lona"),
+        *("running", "open", "working"),
+    ),
     ("mute", "circle"): ("uploaded", "validated", "queued", "pending", "waiting", "unknown", "paused", "drained"),
     ("ok", "check"): (
         *("ready", "published", "published_lona", "available", "succeeded", "completed", "complete"),
-        *("active", "passed", "pass", "green", "alive", "ok", "finished", "live"),
+        *("active", "passed", "pass", "green", "alive", "ok", "finished", "live", "done"),
     ),
     ("warn", "triangle"): ("degraded", "late", "amber", "draining", "warning", "retry", "partial", "drift", "expiring"),
     ("bad", "cross"): (
         *("failed", "validation_failed", "transform_failed", "publish_failed", "missing", "blocked", "breached"),
-        *("red", "error", "fail", "lost", "silent"),
+        *("red", "error", "fail", "lost", "silent", "refused", "stopped"),
     ),
     ("special", "lock"): ("quarantined", "stalled"),
     ("mute", "dash"): ("archived", "benign", "cancelled", "retired", "revoked", "expired", "aborted", "released"),

@@ -4,7 +4,6 @@ import pytest
 
 from datasets.models import Dataset, DatasetVersion
 from tests.kit import factories
-from tradenexus.audit.models import Entry
 
 pytestmark = pytest.mark.django_db
 
@@ -56,33 +55,47 @@ def test_pages_of_a_hundred_show_every_dataset_once(owner, browse):
     assert first.context["matching"] == second.context["matching"] == 150
 
 
-def test_archiving_all_that_match_archives_those_and_audits_each(owner, browse, some):
-    answer = browse(owner).post("/datasets/", {"action": "archive", "all": "1", "q": "ready"})
-    assert answer.status_code == 303
-    assert "did=1" in answer["Location"]
-    assert Dataset.of(owner.tenant.id).get(name="ready-one").status == "archived"
-    assert Dataset.of(owner.tenant.id).get(name="uploaded-one").status == "uploaded"
-    assert Entry.of(owner.tenant.id).filter(subject=some["ready"].ref, new="archived").count() == 1
-    assert "Archived 1 of 1" in browse(owner).get(answer["Location"]).content.decode()
+def test_the_list_filters_by_owner_and_by_when_data_came(owner, teammate, browse, some):
+    factories.version_in(teammate, "ready", name="theirs")
+    browser = browse(owner)
+    mine = browser.get("/datasets/?owner=me").content.decode()
+    assert "ready-one" in mine
+    assert "theirs" not in mine
+    assert "theirs" in browser.get("/datasets/?owner=teammate@example.org&freshness=24h").content.decode()
+    assert "0 of 4 datasets match" in browser.get("/datasets/?freshness=older").content.decode()
+    assert browser.get("/datasets/?freshness=yesterday").status_code == 400
 
 
-def test_revalidating_leaves_those_whose_state_does_not_allow_it(owner, browse, some):
-    chosen = [some["uploaded"].dataset.ref, some["ready"].dataset.ref]
-    answer = browse(owner).post("/datasets/", {"action": "validate", "id": chosen})
-    text = browse(owner).get(answer["Location"]).content.decode()
-    assert "Validating 1 of 2" in text
-    some["uploaded"].refresh_from_db()
-    assert some["uploaded"].status == "validating"
+def test_who_may_act_gets_boxes_and_buttons_and_a_viewer_none(owner, viewer, browse, some):
+    text = browse(owner).get("/datasets/?kind=&q=one").content.decode()
+    assert [word in text for word in ("Re-validate…", "Publish…", "Archive…", "all 2 that match")] == [True] * 4
+    assert '<input type="hidden" name="q" value="one">' in text
+    looking = browse(viewer).get("/datasets/").content.decode()
+    assert 'name="id"' not in looking
+    assert "Archive…" not in looking
 
 
-def test_bulk_actions_need_a_role_and_reach_no_other_workspace(owner, viewer, stranger, browse, some):
-    chosen = {"action": "archive", "id": some["ready"].dataset.ref}
-    assert browse(viewer).post("/datasets/", chosen).status_code == 403
-    assert browse(stranger).post("/datasets/", chosen).status_code == 404
-    browse(stranger).post("/datasets/", {"action": "archive", "all": "1"})
-    some["ready"].refresh_from_db()
-    assert some["ready"].status == "ready"
-    assert "ds-bulk" not in browse(viewer).get("/datasets/").content.decode().split("</table>")[-1]
+def test_the_command_says_the_same_filters(owner, browse, some):
+    text = browse(owner).get("/datasets/?owner=me&freshness=7d&q=a b").content.decode()
+    assert "nexus dataset list --owner me --freshness 7d --search &#x27;a b&#x27;" in text
+
+
+def test_the_published_version_and_the_age_are_shown_when_wanted(owner, browse):
+    version = factories.version_in(owner, "published_lona", name="out")
+    browser = browse(owner)
+    browser.post("/datasets/columns/", {"column": ["published", "freshness"]})
+    row = browser.get("/datasets/").content.decode().split("<tbody>")[1]
+    assert 'title="published_lona"' in row
+    assert f"v{version.number}" in row
+    assert "ms ago" in row or " s ago" in row
+
+
+def test_a_live_refresh_costs_no_query_a_row(owner, browse, some, django_assert_max_num_queries):
+    browser = browse(owner)
+    for number in range(30):
+        factories.version_in(owner, "ready", name=f"more-{number}")
+    with django_assert_max_num_queries(20):
+        browser.get("/datasets/")
 
 
 def test_home_names_what_failed_with_one_action(owner, stranger, browse):
