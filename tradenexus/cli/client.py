@@ -104,6 +104,10 @@ class Client:
         headers = {"Idempotency-Key": key or new_key()}
         return self._checked("POST", path, body=body or {}, headers=headers, patience_s=patience_s)
 
+    def patch(self, path: str, body: Any) -> Any:
+        """PATCH with JSON."""
+        return self._checked("PATCH", path, body=body)
+
     def delete(self, path: str) -> Any:
         """DELETE; answers None when the server has nothing to say."""
         return self._checked("DELETE", path)

@@ -36,6 +36,7 @@ COMMANDS = [
     "session",
     "sniff",
     "dataset",
+    "view",
     "validate",
     "transform",
     "quality",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tradenexus.cli import heatmap, invocation, params, preview, references
+from tradenexus.cli import filters, heatmap, invocation, params, preview, references
 from tradenexus.cli.failures import Usage
 from tradenexus.cli.output import Column
 
@@ -75,17 +75,20 @@ Symbol = Annotated[str | None, typer.Option(help="Which symbol; the first unless
 @app.command("list")
 def list_(
     ctx: typer.Context,
-    state: Annotated[str | None, typer.Option(help="Only this status.")] = None,
-    kind: Annotated[str | None, typer.Option(help="trades, quotes or bars.")] = None,
-    symbol: Annotated[str | None, typer.Option(help="Only with this symbol.")] = None,
-    query: Annotated[str | None, typer.Option("--search", "-s", help="Words in name, symbol, id.")] = None,
-    sort: Annotated[str | None, typer.Option(help="Order, as the API names it.")] = None,
+    state: filters.State = None,
+    kind: filters.Kind = None,
+    symbol: filters.Symbol = None,
+    owner: filters.Owner = None,
+    freshness: filters.Freshness = None,
+    query: filters.Search = None,
+    sort: filters.Sort = None,
+    view: filters.View = None,
     limit: params.Limit = 50,
 ) -> None:
     """List datasets, newest first. Example: nexus dataset list --state ready --json=id,name"""
     nx = invocation.of(ctx)
-    filters = {"state": state, "kind": kind, "symbol": symbol, "q": query, "sort": sort}
-    items = list(nx.client.pages("/v1/datasets", filters, limit=limit))
+    asked = filters.given(state=state, kind=kind, symbol=symbol, owner=owner, freshness=freshness, q=query, sort=sort)
+    items = list(nx.client.pages("/v1/datasets", filters.with_view(nx.client, asked, view), limit=limit))
     nx.out.rows(items, COLUMNS, f"{len(items)} datasets - Web: {nx.web('datasets')}")
 
 
@@ -200,6 +203,37 @@ def archive(ctx: typer.Context, ref: params.Ref) -> None:
     nx.confirm(f"archive version {target.version} of {ref}?")
     body = nx.client.delete(f"{target.path}?version={target.version}")
     nx.out.facts(version | {"status": "archived"}, FACTS, f"version {body['version']} is archived")
+
+
+@app.command()
+def bulk(
+    ctx: typer.Context,
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="archive, validate or publish.")],
+    refs: Annotated[list[str] | None, typer.Argument(metavar="[REF]...", help="These datasets.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that match the filters.")] = False,
+    state: filters.State = None,
+    kind: filters.Kind = None,
+    symbol: filters.Symbol = None,
+    owner: filters.Owner = None,
+    freshness: filters.Freshness = None,
+    query: filters.Search = None,
+    view: filters.View = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would meet.")] = False,
+    wait: params.Wait = False,
+) -> None:
+    """Act on many datasets; one refusal stops no other. Asks first.
+
+    Example: nexus dataset bulk archive --all --state validation_failed --freshness older --wait
+    """
+    from tradenexus.cli import bulking
+
+    nx = invocation.of(ctx)
+    asked = filters.given(state=state, kind=kind, symbol=symbol, owner=owner, freshness=freshness, q=query)
+    which = bulking.selection(nx, refs or [], everything, filters.with_view(nx.client, asked, view))
+    if dry_run:
+        nx.out.rows(bulking.plan(nx, action, which)["states"], bulking.PLAN)
+        return
+    bulking.act(nx, action, which, wait)
 
 
 @app.command()
