@@ -30,7 +30,7 @@ COPY . .
 COPY --from=frontend /src/node_modules node_modules
 # The copy is checked against requirements/frontend/files.sha256. The key is for this one command; the image holds none.
 RUN python requirements/frontend/copy_files.py && rm -rf node_modules \
-    && NEXUS_ENV=development NEXUS_HOME=/tmp/build python manage.py collectstatic --noinput --verbosity 0 \
+    && NEXUS_ENV=development NEXUS_HOME=/tmp/build python manage.py browserfiles \
     && rm -rf /tmp/build && chown -R nexus /opt/static
 USER 10001
 VOLUME /var/lib/nexus

@@ -190,7 +190,7 @@ STORAGES = {
         "BACKEND": env.text("NEXUS_STORAGE_BACKEND", "django.core.files.storage.FileSystemStorage"),
         "OPTIONS": {"location": str(NEXUS_HOME / "data")},
     },
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "tradenexus.web.browserfiles.HashedFiles"},
 }
 
 # --- limits ----------------------------------------------------------------------------------------------------------
@@ -286,8 +286,8 @@ USE_I18N = False
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.text("NEXUS_STATIC_ROOT", str(NEXUS_HOME / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Names carry no digest: a browser may keep a file for an hour, then asks (304) so that an upgrade is seen by all.
-WHITENOISE_MAX_AGE = 3_600 if NEXUS_ENV == "production" else 0
+# Hashed names are kept for good (`immutable`); under its own name a file is asked for again (304).
+WHITENOISE_MAX_AGE = 0
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],

@@ -70,7 +70,7 @@ def embedded(home: Home, env: dict[str, str], sandbox_port: int) -> Plan:
     stages = [
         [
             Step("database", (*manage, "migrate", "--verbosity", "0")),
-            Step("static files", (*manage, "collectstatic", "--noinput", "--verbosity", "0")),
+            Step("static files", (*manage, "browserfiles")),
         ],
         [Step("first user", (*manage, "bootstrap", *FIRST_USER, "--json"), True)],
     ]
