@@ -49,6 +49,7 @@ class Act:
 
     name: str
     label: str
+    past: str
     scope: str
     states: frozenset[str]
     follows: str
@@ -71,11 +72,11 @@ class Plan:
 _ACTS: dict[str, Act] = {}
 
 
-def act(name: str, label: str, *, scope: str, states: Iterable[str], follows: str) -> Callable[[Verb], Verb]:
+def act(name: str, label: str, past: str, *, scope: str, states: Iterable[str], follows: str) -> Callable[[Verb], Verb]:
     """Register a verb as an action on many; apps above register theirs in `<app>/finders.py`."""
 
     def register(verb: Verb) -> Verb:
-        _ACTS[name] = Act(name, label, scope, frozenset(states), follows, verb)
+        _ACTS[name] = Act(name, label, past, scope, frozenset(states), follows, verb)
         return verb
 
     return register
@@ -177,7 +178,7 @@ def _settle(actor: Actor, chosen: Act, item: BulkItem) -> None:
             version = versions.of_dataset(dataset, None)
             outcome["version"] = version.number
             if version.status not in chosen.states:
-                raise lifecycle.conflict(version, list(chosen.states), f"be used to {chosen.label.lower()}")
+                raise lifecycle.conflict(version, list(chosen.states), f"be {chosen.past}")
             outcome["job_ref"] = chosen.verb(actor, dataset, version)
     except ProblemError as problem:
         outcome |= {"state": ItemState.REFUSED, "code": problem.code, "reason": problem.message[:1000]}
@@ -230,6 +231,7 @@ def state_of(bulk: BulkAction) -> str:
 @act(
     "validate",
     "Re-validate",
+    "validated again",
     scope="write",
     states=validation.MAY_VALIDATE,
     follows="Each file is read again from its first byte, by a job of its own, with the answers it was given before.",
@@ -241,6 +243,7 @@ def _validate(actor: Actor, dataset: Dataset, version: DatasetVersion) -> str:
 @act(
     "archive",
     "Archive",
+    "archived",
     scope="write",
     states=[state for state, targets in lifecycle.EDGES.items() if Status.ARCHIVED in targets],
     follows="The version shown takes no further part. Nothing is deleted and lineage stays; a dataset that has an older"

@@ -34,7 +34,7 @@ COLUMNS = {
     "size": "Size",
     "owner": "Owner",
 }
-DEFAULT = [name for name in COLUMNS if name != "published"]
+DEFAULT = [name for name in COLUMNS if name not in ("published", "owner")]
 
 
 class ViewNameTaken(Conflict):

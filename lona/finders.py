@@ -126,6 +126,7 @@ def _hit(kind: str, ref: str, label: str, detail: str, url: str | None) -> dict[
 @bulk.act(
     "publish",
     "Publish",
+    "published",
     scope="publish",
     states=resolve.PUBLISHABLE,
     follows="Each version is sent to the provider whole, by a job of its own. What the provider has already is joined,"

@@ -23,7 +23,7 @@ GROUPS = (
     ("Published", "published_lona"),
     ("Archived", "archived"),
 )
-FRESHNESS = (("24h", "in the last 24 hours"), ("7d", "in the last 7 days"), ("30d", "in the last 30 days"))
+FRESHNESS = (("24h", "last 24 hours"), ("7d", "last 7 days"), ("30d", "last 30 days"))
 OWNERS = 200
 
 
@@ -54,7 +54,7 @@ class DatasetList(Page):
             "asked": asked,
             "narrowed": bool(set(query) - {"sort"}),
             "kinds": listing.KINDS,
-            "spans": (*FRESHNESS, (listing.OLDER, "more than 30 days ago")),
+            "spans": (*FRESHNESS, (listing.OLDER, "over 30 days ago")),
             "owners": self._owners(asked["owner"]),
             "acts": [act for act in bulk.acts() if self.actor.may(act.scope)],
             "primary": {"label": "Upload", "url": "/uploads/new/"},

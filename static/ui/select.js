@@ -24,11 +24,12 @@ function keep(box) {
 }
 
 function tell(form) {
+  const head = form.querySelector("[data-select-page] input");
+  if (!head) return; // who only looks on has no boxes
   const all = form.querySelector("[data-select-all]").checked;
   const rows = boxes(form);
   const some = rows.filter((one) => one.checked).length;
   rows.forEach((one) => { one.disabled = all; });
-  const head = form.querySelector("[data-select-page] input");
   head.disabled = all;
   head.checked = some === rows.length;
   head.indeterminate = some > 0 && some < rows.length;
