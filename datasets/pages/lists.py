@@ -46,7 +46,7 @@ class DatasetList(Page):
         return {
             "pager": pager,
             "rows": rows.of(pager.items, columns),
-            "columns": columns,
+            "show": dict.fromkeys(columns, True),
             "choices": [(name, label, name in columns) for name, label in saved.COLUMNS.items()],
             "groups": _groups(counted, asked["state"]),
             "total": sum(counted.values()),
