@@ -44,3 +44,12 @@ for set in "$@"; do
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes $extra -r "$lock"
     echo "$digest" >"$stamp"
 done
+# The command line by its name, from any folder.
+root=$(CDPATH= cd -- "$here/.." && pwd)
+python=$(CDPATH= cd -- "$venv/bin" && pwd)/python
+cat >"$venv/bin/nexus.new" <<EOS
+#!/bin/sh
+PYTHONPATH='$root'\${PYTHONPATH:+:\$PYTHONPATH} exec '$python' -m tradenexus.cli "\$@"
+EOS
+chmod +x "$venv/bin/nexus.new"
+mv "$venv/bin/nexus.new" "$venv/bin/nexus"
