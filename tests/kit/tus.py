@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import socket
 import struct
 import time
+from pathlib import Path
 
 import httpx
 
@@ -88,6 +90,25 @@ class Wire:
                 return 0
             head += part
         return int(head.split(b" ")[1])
+
+
+def path_of(server: Server, url: str) -> Path:
+    """Return the file that an upload's bytes go to."""
+    (path,) = (server.home / "uploads").glob(f"*/{url.rsplit('_', 1)[1]}/data")
+    return path
+
+
+def begun(server: Server, url: str, wait_s: float = 30) -> bool:
+    """Wait until a request has the right to write: the lock on the file. A busy server takes its time to read one."""
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline:
+        with path_of(server, url).open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        time.sleep(0.01)
+    return False
 
 
 def settled(client: httpx.Client, url: str, least: int, wait_s: float = 10) -> int:

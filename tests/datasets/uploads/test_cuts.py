@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import random
 import threading
 import time
-from pathlib import Path
 
 import httpx
 import pytest
@@ -19,31 +17,8 @@ from tests.kit.server import Server
 LEAF = 8 << 20
 
 
-def path_of(server: Server, url: str) -> Path:
-    (path,) = (server.home / "uploads").glob(f"*/{url.rsplit('_', 1)[1]}/data")
-    return path
-
-
 def stored(server: Server, url: str) -> bytes:
-    return path_of(server, url).read_bytes()
-
-
-def until(seen, wait_s: float = 30) -> bool:
-    """Wait until the server, busy as it may be, has done what `seen` looks for."""
-    deadline = time.monotonic() + wait_s
-    while not seen() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return seen()
-
-
-def locked(path: Path) -> bool:
-    """Tell whether a request has the right to write: the lock on the file."""
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    return tus.path_of(server, url).read_bytes()
 
 
 @pytest.mark.parametrize("size", [1, 65_535, 300_000, (1 << 20) + 1, LEAF + 12_345])
@@ -98,7 +73,7 @@ def test_head_takes_over_from_a_connection_that_died_without_a_word(server, clie
     url = tus.create(client, 1000)
     wire = tus.Wire(server, url, 0, 1000)
     wire.send(b"x" * 400)
-    assert until(lambda: locked(path_of(server, url)))
+    assert tus.begun(server, url)
     assert tus.settled(client, url, 400) == 400
     assert tus.patch(client, url, 400, b"y" * 600).status_code == 204
     assert wire.status() == 423
@@ -107,7 +82,7 @@ def test_head_takes_over_from_a_connection_that_died_without_a_word(server, clie
 def test_a_newer_writer_gets_the_lock_of_a_silent_one(server, client):
     url = tus.create(client, 1000)
     wire = tus.Wire(server, url, 0, 1000)
-    assert until(lambda: locked(path_of(server, url)))
+    assert tus.begun(server, url)
     assert tus.patch(client, url, 0, b"y" * 1000).status_code == 204
     assert wire.status() == 423
     assert stored(server, url) == b"y" * 1000
@@ -173,7 +148,7 @@ def test_a_tail_from_before_a_reboot_is_not_promised(fragile):
     with fragile.client() as client:
         url = tus.create(client, LEAF)
         assert tus.patch(client, url, 0, b"x" * 1000).status_code == 204
-        path = path_of(fragile, url)
+        path = tus.path_of(fragile, url)
         fragile.kill()
         fragile.run(
             "import django; django.setup()\n"
@@ -192,7 +167,7 @@ def test_bytes_that_vanished_from_the_disk_are_not_promised(fragile):
     with fragile.client() as client:
         url = tus.create(client, LEAF + 100)
         assert tus.patch(client, url, 0, b"x" * (LEAF + 50)).status_code == 204
-        path = path_of(fragile, url)
+        path = tus.path_of(fragile, url)
         os.truncate(path, 1000)
         assert tus.offset(client, url) == 1000
         path.unlink()
