@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -94,8 +95,16 @@ class Overview(ContentPage):
             "files": list(files.order_by("number")[:20]),
             "file_count": files.count(),
             "children": self.version.children.order_by("number")[:20],
+            "asked": self._asked(),
             "snippets": self._snippets(),
         }
+
+    def _asked(self) -> list[tuple[str, Any]]:
+        """What was said when the version was made, in words, without what the facts tell anyway."""
+        told = {"venue", "frequency", "kind", "symbol", "filename"}
+        params = self.version.params.items()
+        said = [(name, value) for name, value in params if isinstance(value, str) and value and name not in told]
+        return [(re.sub("([A-Z])", r" \1", name).capitalize(), value) for name, value in said]
 
     def _snippets(self) -> copy.Commands:
         query = {"version": self.filled.number, "what": "canonical"}
@@ -201,7 +210,7 @@ class Coverage(ContentPage):
             "covered": covered,
             "calendar": found,
             "months": pictures.months(found),
-            "percent": 100 * len(covered["days"]) / covered["totalDays"],
+            "percent": 100 * len(covered["days"]) / found["expected"],
             "day": self._day(covered, found),
             "copy": copy.commands("GET", path, cli=f"nexus dataset coverage {self.ref}", query=query),
             "twin": f"{path}?{urlencode(query)}",

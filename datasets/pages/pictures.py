@@ -95,9 +95,10 @@ def row_link(base: str, tab: str, sample: dict[str, Any], days: int = 1) -> str:
 
 
 def calendar(days: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return {first, last, typical, cells: [state, rows] a day}: available, degraded (under half the typical), missing.
+    """Return the days as a calendar: {first, last, typical, cells: [state, rows] a day, expected, empty, closed}.
 
-    A weekend day without rows is benign when fewer than one weekend day in five has rows.
+    A day is available, degraded (under half the typical) or missing. A weekend day without rows is benign when fewer than
+    one weekend day in five has rows (`closed`): it is not expected, so it does not count as empty.
     """
     rows = {one["date"]: one["rows"] for one in days}
     first, last = date.fromisoformat(days[0]["date"]), date.fromisoformat(days[-1]["date"])
@@ -107,7 +108,16 @@ def calendar(days: list[dict[str, Any]]) -> dict[str, Any]:
     weekend = [day for day in dates if day.weekday() > 4]
     closed = sum(day.isoformat() in rows for day in weekend) * 5 < len(weekend)
     cells = [_cell(day, rows.get(day.isoformat(), 0), typical, closed) for day in dates]
-    return {"first": first.isoformat(), "last": last.isoformat(), "typical": typical, "cells": cells}
+    expected = sum(state != "benign" for state, _ in cells)
+    return {
+        "first": first.isoformat(),
+        "last": last.isoformat(),
+        "typical": typical,
+        "cells": cells,
+        "expected": expected,
+        "empty": expected - len(rows),
+        "closed": closed,
+    }
 
 
 def _cell(day: date, rows: int, typical: int, closed: bool) -> list[Any]:

@@ -33,7 +33,7 @@ def measure(run: Run, row: Backtest) -> list[dict[str, Any]]:
     lacking = [one for one in found if one["missingDays"]]
     if lacking and row.missing_data == MissingData.FAIL_FAST:
         days = sum(one["missingDays"] for one in lacking)
-        raise errors.BacktestDataMissing(f"{days} days of the range have no bars", {"inputs": lacking[:20]})
+        raise errors.BacktestDataMissing(f"{days:,} days of the range have no bars", {"inputs": lacking[:20]})
     return [{**one, "missing": one["missing"][:20]} for one in found]
 
 

@@ -156,25 +156,25 @@ def _lacks(rows: list[Found], asked: dict[str, Any]) -> list[ProblemError]:
         if row["rows"] is not None:
             by_version.setdefault(row["ref"], []).append(row)
     found: list[ProblemError] = [
-        errors.BacktestRangeEmpty(f"{group[0]['name']}@{group[0]['version']} has no bars in these days", {"ref": ref})
+        errors.BacktestRangeEmpty(f"no bars of {group[0]['name']}@{group[0]['version']} in these days", {"ref": ref})
         for ref, group in by_version.items()
         if not any(row["rows"] for row in group)
     ]
     days = sum(row["missingDays"] or 0 for row in rows)
     if days and asked["missingData"] == MissingData.FAIL_FAST and not found:
-        found.append(errors.BacktestDataMissing(f"{days} days of the range have no bars", {"missingDays": days}))
+        found.append(errors.BacktestDataMissing(f"{days:,} days of the range have no bars", {"missingDays": days}))
     return found
 
 
 def _warnings(rows: list[Found], asked: dict[str, Any]) -> list[str]:
     warnings = [
-        f"{name} is graded {grade}: read its quality report before you trust the result"
+        f"the quality of {name} is {grade}: read its report before you trust the result"
         for name, grade in sorted({(f"{row['name']}@{row['version']}", row["grade"]) for row in rows})
         if grade not in (None, "GREEN")
     ]
     days = sum(row["missingDays"] or 0 for row in rows)
     if days and asked["missingData"] == MissingData.PARTIAL_FILL:
-        warnings.append(f"{days} days without bars are left out of the run")
+        warnings.append(f"{days:,} days without bars are left out of the run")
     if any(row["rows"] is None and row["publish"] != "linked" for row in rows):
         warnings.append("not everything was measured here; the job measures all of it before anything is sent")
     if any(row["publish"] == "linked" for row in rows):

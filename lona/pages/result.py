@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from lona.models import Backtest, BacktestInput, BacktestStatus
-from lona.pages import curves
+from lona.pages import curves, script
 from lona.pages.backtests import LIVE, rows_of
 from lona.pages.provider import ProviderPage
 from tradenexus.errors import NotFound
@@ -59,7 +59,7 @@ class BacktestPage(ProviderPage):
             "title": row.strategy.name,
             "crumbs": [("Home", "/"), ("Backtests", "/backtests/"), (row.strategy.name, None)],
             "twin": f"/v1/backtests/{row.ref}",
-            "copy": copy.commands("GET", f"/v1/backtests/{row.ref}", cli=f"nexus backtest show {row.ref}"),
+            "copy": copy.commands("GET", f"/v1/backtests/{row.ref}", cli=script.of(row)),
             **_PARTS[tab](self, row, job),
         }
 

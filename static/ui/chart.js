@@ -107,7 +107,7 @@ class NxChart extends HTMLElement {
     this.to = seconds(drawn.end);
     this.quiet = true;
     const digits = Math.min(8, Math.max(2, ...drawn.bars.slice(0, 400).map((bar) => (bar.close.split(".")[1] || "").length)));
-    this.candles.applyOptions({ priceFormat: { type: "price", precision: digits, minMove: 10 ** -digits } });
+    this.candles.applyOptions({ priceFormat: priceFormat(digits, Math.min(...drawn.bars.map((bar) => +bar.low))) });
     this.chart.applyOptions({ timeScale: { timeVisible: this.span < 86400, secondsVisible: this.span < 60 } });
     this.fill();
     if (keep) this.chart.timeScale().setVisibleRange(keep);
@@ -219,6 +219,18 @@ class NxChart extends HTMLElement {
     this.first = await this.ask(`${this.getAttribute("whole")}&limit=1500`);
     this.show(this.first);
   }
+}
+
+/** Prices with the places the data has; on the axis no more places than its marks need, and no mark below zero where no price is. */
+function priceFormat(digits, lowest) {
+  const say = (price, places) => (price < 0 && lowest >= 0 ? "" : price.toFixed(places));
+  const exact = (price, places) => Math.abs(price - Number(price.toFixed(places))) < 10 ** -(digits + 2);
+  const tickmarksFormatter = (prices) => {
+    let places = 0;
+    while (places < digits && !prices.every((price) => exact(price, places))) places += 1;
+    return prices.map((price) => say(price, places));
+  };
+  return { type: "custom", minMove: 10 ** -digits, formatter: (price) => say(price, digits), tickmarksFormatter };
 }
 
 function spanWords(span) {

@@ -138,7 +138,7 @@ class NxHeatmap extends HTMLElement {
     const [state, rows] = this.found.cells[Math.round((at - this.first) / day)] ?? ["missing", 0];
     const date = new Date(at);
     const name = date.toLocaleDateString("en", { weekday: "long", timeZone: "UTC" });
-    const text = `${date.toISOString().slice(0, 10)}, ${name}: ${rows.toLocaleString("en")} rows, ${words[state]}`;
+    const text = `${date.toISOString().slice(0, 10)}, ${name}: ${rows.toLocaleString("en")} ${rows === 1 ? "row" : "rows"}, ${words[state]}`;
     this.tip.textContent = text;
     return text;
   }

@@ -1,4 +1,4 @@
-// <nx-lineage data>: the graph laid out from left to right by dagre, drawn as SVG with real links. The list below is its twin.
+// <nx-lineage data>: the graph laid out by dagre, from left to right or, where that is too wide, downwards, drawn as SVG with real links. The list below is its twin.
 import dagre from "../vendor/@dagrejs/dagre/dagre.esm.js";
 
 const space = "http://www.w3.org/2000/svg";
@@ -14,11 +14,9 @@ const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}â
 class NxLineage extends HTMLElement {
   connectedCallback() {
     this.found = JSON.parse(document.getElementById(this.getAttribute("data")).textContent);
-    const graph = new dagre.graphlib.Graph({ multigraph: true });
-    graph.setGraph({ rankdir: "LR", nodesep: 18, ranksep: 84, marginx: 8, marginy: 8 });
-    for (const node of this.found.nodes) graph.setNode(node.id, { width, height });
-    this.found.edges.forEach((edge, index) => graph.setEdge(edge.from, edge.to, { width: 60, height: 14, labelpos: "c" }, String(index)));
-    dagre.layout(graph);
+    const across = this.laid("LR");
+    const down = across.graph().width > this.clientWidth ? this.laid("TB") : across;
+    const graph = down.graph().width < across.graph().width ? down : across;
     const room = document.createElement("div");
     room.className = "ds-lineage-room";
     room.append(this.draw(graph));
@@ -26,10 +24,19 @@ class NxLineage extends HTMLElement {
     this.saving();
   }
 
+  laid(rankdir) {
+    const graph = new dagre.graphlib.Graph({ multigraph: true });
+    graph.setGraph({ rankdir, nodesep: 18, ranksep: rankdir === "LR" ? 84 : 36, marginx: 8, marginy: 8 });
+    for (const node of this.found.nodes) graph.setNode(node.id, { width, height });
+    this.found.edges.forEach((edge, index) => graph.setEdge(edge.from, edge.to, { width: 60, height: 14, labelpos: "c" }, String(index)));
+    dagre.layout(graph);
+    return graph;
+  }
+
   draw(graph) {
     const { width: wide, height: high } = graph.graph();
     const svg = make("svg", { xmlns: space, viewBox: `0 0 ${wide} ${high}`, width: wide, height: high, class: "ds-lineage", role: "group",
-      "aria-label": `Lineage of ${this.found.nodes.length} steps, from left to right; the list below is the same` });
+      "aria-label": `Lineage of ${this.found.nodes.length} steps; the list below is the same` });
     const arrow = make("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 8, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" });
     arrow.append(make("path", { d: "M0 0 8 4 0 8z", class: "ds-arrow" }));
     svg.append(arrow);
