@@ -97,8 +97,8 @@ def row_link(base: str, tab: str, sample: dict[str, Any], days: int = 1) -> str:
 def calendar(days: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the days as a calendar: {first, last, typical, cells: [state, rows] a day, expected, empty, closed}.
 
-    A day is available, degraded (under half the typical) or missing. A weekend day without rows is benign when fewer than
-    one weekend day in five has rows (`closed`): it is not expected, so it does not count as empty.
+    A day is available, degraded (under half the typical) or missing. A weekend day without rows is benign when fewer
+    than one weekend day in five has rows (`closed`): it is not expected, so it does not count as empty.
     """
     rows = {one["date"]: one["rows"] for one in days}
     first, last = date.fromisoformat(days[0]["date"]), date.fromisoformat(days[-1]["date"])

@@ -33,6 +33,7 @@ class Wizard extends HTMLElement {
     const input = this.find("input");
     const drop = this.find("drop");
     drop.addEventListener("click", () => input.click());
+    drop.disabled = false; // until now nobody listened
     input.addEventListener("change", () => this.#take([...input.files]));
     for (const name of ["dragenter", "dragover"]) this.addEventListener(name, (event) => this.#over(event, true));
     for (const name of ["dragleave", "drop"]) this.addEventListener(name, (event) => this.#over(event, false));

@@ -16,6 +16,7 @@ class Session extends HTMLElement {
     this.find = (name) => this.querySelector(`[data-${name}]`);
     this.problem = this.find("problem");
     this.addEventListener("click", (event) => this.#clicked(event));
+    for (const name of ["choose", "finish"]) if (this.find(name)) this.find(name).disabled = false; // until now nobody listened
     this.find("input")?.addEventListener("change", (event) => this.#chosen(event.target));
     document.body.addEventListener("htmx:afterSwap", () => this.#looked());
     this.#looked();

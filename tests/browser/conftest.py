@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.browser import failures
 from tests.browser.visitor import Visitor
 from tests.kit import killer
 from tests.kit.stack import ROOT, Stack
@@ -21,6 +22,16 @@ CHROMIUM = os.environ.get("NEXUS_CHROMIUM") or shutil.which("chromium") or shuti
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
 ME = ("Local", "you@localhost", "admin")
+BROKEN = ("Broken", "unlucky@example.org", "admin")
+OWN_SETTINGS = ("NEXUS_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
+OPERATOR = """
+import json, sys, django
+django.setup()
+from django.core.management import call_command
+for line in sys.stdin:
+    call_command("bootstrap", key_name="browser", json=True, **json.loads(line))
+    sys.stdout.flush()
+"""
 
 
 @pytest.fixture(scope="session")
@@ -48,25 +59,29 @@ def stack(chromium, tmp_path_factory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def link(stack) -> Callable[..., str]:
-    """A function (tenant, email, role, options) -> the address of a fresh one-time link, as an operator makes it."""
+def bootstrap(stack) -> Iterator[Callable[..., dict[str, Any]]]:
+    """A function (tenant, email, role, staff) -> key and one-time link; the operator's command, in a process that stays."""
+    kept = {name: value for name, value in os.environ.items() if name not in OWN_SETTINGS}
+    env = {**kept, "NEXUS_HOME": str(stack.home.root), "NEXUS_SECRET_KEY_FILE": str(stack.home.secret_key_file)}
+    env["DJANGO_SETTINGS_MODULE"] = "tradenexus.settings"
+    pipe = subprocess.PIPE
+    operator = subprocess.Popen([sys.executable, "-c", OPERATOR], env=env, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
 
-    def make(tenant: str, email: str, role: str = "admin", *more: str) -> str:
-        words = ["bootstrap", "--tenant", tenant, "--user", email, "--role", role, "--key-name", "browser", "--json"]
-        words += more
-        env = {
-            **os.environ,
-            "NEXUS_HOME": str(stack.home.root),
-            "NEXUS_SECRET_KEY_FILE": str(stack.home.secret_key_file),
-        }
-        for name in ("NEXUS_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"):
-            env.pop(name, None)
-        run = subprocess.run(
-            [sys.executable, "manage.py", *words], env=env, cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        return stack.state["url"] + json.loads(run.stdout)["loginPath"]
+    def make(tenant: str, email: str, role: str = "admin", staff: bool = False) -> dict[str, Any]:
+        person = {"tenant": tenant, "user": email, "role": role, "staff": staff}
+        operator.stdin.write(json.dumps(person) + "\n")
+        operator.stdin.flush()
+        return json.loads(operator.stdout.readline())
 
-    return make
+    yield make
+    operator.stdin.close()
+    operator.wait(30)
+
+
+@pytest.fixture(scope="session")
+def link(stack, bootstrap) -> Callable[..., str]:
+    """A function (tenant, email, role, staff) -> the address of a fresh one-time link, as an operator makes it."""
+    return lambda *person: stack.state["url"] + bootstrap(*person)["loginPath"]
 
 
 @pytest.fixture(scope="session")
@@ -101,6 +116,29 @@ def visit(chromium, stack, signed_in) -> Iterator[Callable[..., Visitor]]:
     yield open_as
     complaints = [line for visitor in visitors for line in visitor.close()]
     assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def tour(chromium, stack, signed_in) -> Iterator[Callable[..., Visitor]]:
+    """A function that returns one window a person and module: its cache stays warm. Ask it what was complained of."""
+    visitors: dict[Any, Visitor] = {}
+
+    def window(person: tuple[str, ...] | None = ME) -> Visitor:
+        if person not in visitors:
+            visitors[person] = Visitor(chromium, stack.state["url"], signed_in(*person) if person else None)
+        visitors[person].look()
+        return visitors[person]
+
+    yield window
+    for visitor in visitors.values():
+        visitor.close()
+
+
+@pytest.fixture(scope="session")
+def broken(stack, bootstrap, tmp_path_factory) -> dict[str, str]:
+    """A workspace in which everything failed: the addresses of what is left, by name."""
+    key = bootstrap(*BROKEN)["key"]
+    return failures.make(stack.state, key, tmp_path_factory.mktemp("broken"))
 
 
 @pytest.fixture(scope="session")

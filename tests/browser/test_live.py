@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import ME
+from tests.browser.visitor import hide
 
 pytestmark = pytest.mark.browser
 
@@ -65,11 +66,11 @@ def test_a_hidden_tab_shows_the_true_state_when_it_is_looked_at_again(visit, api
     visitor = visit()
     visitor.go("/audit/")
     before = newest(visitor)
-    _hide(visitor, True)
+    hide(visitor.page, True)
     visitor.page.evaluate("document.querySelector('nx-live').socket.close()")
     expect(visitor.page.locator("nx-live")).to_have_attribute("data-state", "paused")
     happen(api)
-    _hide(visitor, False)
+    hide(visitor.page, False)
     expect(visitor.page.locator(f"#entry-{before + 1}")).to_be_visible()
     expect(visitor.page.locator("nx-live")).to_have_attribute("data-state", "live")
 
@@ -116,9 +117,15 @@ def test_what_a_person_did_elsewhere_is_told_on_every_page(visit, api):
     expect(visitor.page.locator("#alerts .toast")).to_contain_text("<img src=x")
 
 
-def _hide(visitor, yes: bool) -> None:
-    visitor.page.evaluate(
-        "yes => { Object.defineProperty(document, 'hidden', {configurable: true, get: () => yes});"
-        " document.dispatchEvent(new Event('visibilitychange')); }",
-        yes,
-    )
+@pytest.mark.parametrize("path", ["/", "/datasets/{tape}/", "/datasets/{tape}/v/1/", "/jobs/"])
+def test_nothing_jumps_when_news_come(visit, api, things, path):
+    visitor = visit()
+    visitor.go(path.format(**things))
+    expect(visitor.page.locator("nx-live")).to_have_attribute("data-state", "live")
+    visitor.page.evaluate("document.addEventListener('htmx:afterSettle', () => { window.settled = true; })")
+    visitor.watch_shifts()
+    job = api.post(f"/v1/datasets/{things['stocks']}/validate", json={"version": 1})
+    happened = job if job.is_success else api.post(f"/v1/datasets/{things['tape']}/validate", json={"version": 1})
+    assert happened.is_success, happened.text
+    visitor.page.wait_for_function("window.settled")
+    assert visitor.shifted() <= 0.1

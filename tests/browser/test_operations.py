@@ -3,7 +3,7 @@
 import pytest
 
 pytestmark = pytest.mark.browser
-OPERATOR = ("Local", "operator@localhost", "admin", "--staff")
+OPERATOR = ("Local", "operator@localhost", "admin", True)
 PAGES = {
     "operations-index": "/admin/",
     "operations-jobs": "/admin/jobs/job/",

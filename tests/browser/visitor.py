@@ -17,6 +17,14 @@ _REPORTS = (
     " e => console.error('CSP ' + e.violatedDirective + ' ' + e.blockedURI))"
 )
 _SCRIPT = re.compile(r"\.m?js(\?|$)")
+# Charts draw again in the frame after the one in which they hear of a new size or scheme.
+_DRAWN = (
+    "() => new Promise(done => { let n = 3; const next = () => n-- ? requestAnimationFrame(next) : done(); next(); })"
+)
+_SHIFTS = (
+    "window.shifts = []; new PerformanceObserver(list => shifts.push(...list.getEntries().map(one => one.value)))"
+    ".observe({type: 'layout-shift', buffered: true})"
+)
 
 
 class Visitor:
@@ -34,11 +42,11 @@ class Visitor:
             permissions=["clipboard-read", "clipboard-write"],
             **more,
         )
-        self.context.set_default_timeout(30_000)
+        self.context.set_default_timeout(60_000)
         self.page = self.context.new_page()
         self.complaints: list[str] = []
         self.expected: list[str] = []
-        self.page.add_init_script(_REPORTS)
+        self.page.add_init_script(f"{_REPORTS}; {_SHIFTS}")
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.complaints.append(f"{self.page.url}: {error}"))
         self.page.on("response", self._answered)
@@ -68,8 +76,9 @@ class Visitor:
             self.page.set_viewport_size(size)
             for scheme in ("light", "dark"):
                 self.page.emulate_media(color_scheme=scheme)
-                self.page.wait_for_timeout(120)
-                self.page.screenshot(path=SHOTS / f"{name}-{width}-{scheme}.png", full_page=True)
+                self.page.evaluate(_DRAWN)
+                path = SHOTS / f"{name}-{width}-{scheme}.png"
+                self.page.screenshot(path=path, full_page=True, animations="disabled", timeout=60_000)
 
     def look(self, phone: bool = False, dark: bool = False) -> None:
         """Change the size of the window and the scheme of the system."""
@@ -94,14 +103,37 @@ class Visitor:
     def scripts(self) -> set[str]:
         """Return the paths of all scripts this page has loaded."""
         names = self.page.evaluate("() => performance.getEntriesByType('resource').map(one => one.name)")
-        return {
-            re.sub(r"^https?://[^/]+", "", name).partition("?")[0] for name in names if re.search(r"\.m?js(\?|$)", name)
-        }
+        return {re.sub(r"^https?://[^/]+", "", name).partition("?")[0] for name in names if _SCRIPT.search(name)}
+
+    def watch_shifts(self) -> None:
+        """From now on note how far what is seen jumps by itself."""
+        self.page.evaluate("() => { window.shifts = []; }")
+
+    def shifted(self) -> float:
+        """Return the sum of layout shifts since then, as browsers count them (0.1 is the limit of good)."""
+        self.page.evaluate(_DRAWN)
+        return sum(self.page.evaluate("() => window.shifts"))
+
+    def tab_to(self, what: Any, most: int = 150) -> None:
+        """Press Tab until the first of these (a locator) has the focus, as somebody without a mouse does."""
+        what.first.wait_for()
+        for _ in range(most):
+            if what.first.evaluate("one => one === document.activeElement"):
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"{what} is not reached by {most} times Tab on {self.page.url}")
+
+    def complained(self) -> list[str]:
+        """Return what was complained of and not expected, and forget it."""
+        told = [line for line in self.complaints if not any(re.search(one, line) for one in self.expected)]
+        self.complaints.clear()
+        self.expected.clear()
+        return told
 
     def close(self) -> list[str]:
         """Close the window; return what was complained of and not expected."""
         self.context.close()
-        return [line for line in self.complaints if not any(re.search(one, line) for one in self.expected)]
+        return self.complained()
 
     def _said(self, message: Any) -> None:
         if message.type == "error":
@@ -110,3 +142,13 @@ class Visitor:
     def _answered(self, response: Any) -> None:
         if response.status >= 500:
             self.complaints.append(f"{response.status} {response.request.method} {response.url}")
+
+
+def hide(page: Any, yes: bool) -> None:
+    """Let a page believe that its tab is in the background, or in front again."""
+    page.evaluate(
+        "yes => { const say = (name, value) => Object.defineProperty(document, name, {configurable: true, value});"
+        " say('hidden', yes); say('visibilityState', yes ? 'hidden' : 'visible');"
+        " document.dispatchEvent(new Event('visibilitychange')); }",
+        yes,
+    )
