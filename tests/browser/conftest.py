@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.browser import failures
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import WAIT_MS, Visitor
 from tests.kit import killer
 from tests.kit.stack import ROOT, Stack
 
@@ -39,8 +39,9 @@ def chromium() -> Iterator[Any]:
     """The browser, one for all tests."""
     if not CHROMIUM:
         pytest.skip("LEFT OUT: no chromium on this machine (apt-get install chromium, or set NEXUS_CHROMIUM)")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser

@@ -54,6 +54,8 @@ FAILING = ["home", "datasets", "jobs", "publishes", "backtests", "dataset", "rep
 FAILING += ["publication", "job", "publish"]
 NEWCOMER = ("Empty", "new@example.org", "admin")
 UNLUCKY = ("Broken", "unlucky@example.org", "admin")
+# What a smaller window and other colours can break; the rest is the same as on the wide page.
+LOOKS = ("color-contrast", "target-size", "scrollable-region-focusable", "link-in-text-block", "meta-viewport")
 BASE, HEAVIEST = 45_000, 150_000  # bytes of JavaScript, compressed
 PLAIN = {"home", "audit", "settings-keys", "search"}
 
@@ -68,7 +70,7 @@ def holds(visitor) -> None:
     """The rules of our frame, wide and light, then on the phone and dark."""
     assert visitor.barriers() == []
     visitor.look(phone=True, dark=True)
-    assert visitor.barriers() == []
+    assert visitor.barriers(*LOOKS) == []
     assert visitor.overflow() <= 0
 
 
