@@ -111,11 +111,11 @@ def test_a_question_blocks_until_it_is_answered(page, tmp_path):
     page.wait_for_selector("#question-timezone")
     assert page.is_disabled("[data-to-options]")
     page.select_option("#question-timezone", "America/New_York")
-    page.wait_for_selector("[data-map-preview] tbody tr", timeout=40_000)
+    page.wait_for_selector("[data-map-preview] tbody tr")
     assert "2024-01-01 05:00:00Z" in page.inner_text("[data-map-time]")
     assert page.is_enabled("[data-to-options]")
     page.select_option("#map-column-1", "")
-    page.wait_for_selector("#map-missing", timeout=40_000)
+    page.wait_for_selector("#map-missing")
     assert page.is_disabled("[data-to-options]")
 
 
@@ -172,7 +172,7 @@ def test_a_sign_out_loses_nothing(page, stack, tmp_path):
     sent(page, 20)
     kept = page.context.cookies()
     page.context.clear_cookies(name="sessionid")
-    page.wait_for_selector(f"{ROW}[data-state=signed-out]", timeout=30_000)
+    page.wait_for_selector(f"{ROW}[data-state=signed-out]")
     with page.expect_popup() as popup:
         page.click(f"{ROW} button:has-text('Sign in again')")
     assert "/login/" in popup.value.url
@@ -189,7 +189,7 @@ def test_several_files_go_three_at_a_time(page, tmp_path):
     page.wait_for_selector("[data-map-preview] tbody tr")
     page.click("[data-to-options]")
     page.click("[data-start]")
-    page.wait_for_selector(f"{ROW}:nth-child(4)[data-state=done]", timeout=60_000)
+    page.wait_for_selector(f"{ROW}:nth-child(4)[data-state=done]", timeout=150_000)
     assert page.locator(f"{ROW}[data-state=done]").count() == 4
     assert page.url.endswith("/uploads/")
 
