@@ -45,6 +45,8 @@ def make(state: dict[str, Any], key: str, folder: Path) -> dict[str, str]:
         publication, job = _publish_fails(api, state["lona"], ids["good bars"])
     broken = f"/datasets/{ids['broken bars']}/"
     return {
+        "key": key,
+        "candles": f"/datasets/{ids['good bars']}/",
         "home": "/",
         "datasets": "/datasets/",
         "jobs": "/jobs/",
@@ -66,7 +68,7 @@ def _run_fails(api: httpx.Client, lona: str, dataset: str) -> str:
     fault = {"match": "POST /runner/run", "kind": "fail_report", "failure": "execution"}
     httpx.post(f"{lona}/_sandbox/faults", json=fault, timeout=30).raise_for_status()
     told = _made(api, f"/v1/strategies/{strategy}/backtests", {**DAY, "datasetIds": [dataset]})
-    _ended(api, told["job"]["id"])
+    ended(api, told["job"]["id"])
     return told["backtest"]["id"]
 
 
@@ -76,7 +78,7 @@ def _publish_fails(api: httpx.Client, lona: str, dataset: str) -> tuple[str, str
     try:
         part = {"start": "2024-01-08T00:00:00Z", "end": "2024-01-08T12:00:00Z"}
         told = _made(api, f"/v1/datasets/{dataset}/publish/lona", {"slice": part})
-        _ended(api, told["job"]["id"])
+        ended(api, told["job"]["id"])
     finally:
         _knob(lona, 10)
     return told["publication"]["id"], told["job"]["id"]
@@ -92,7 +94,8 @@ def _made(api: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
     return answer.json()
 
 
-def _ended(api: httpx.Client, job: str) -> None:
+def ended(api: httpx.Client, job: str) -> None:
+    """Wait until a job has ended, well or not."""
     until = time.monotonic() + 120
     while api.get(f"/v1/jobs/{job}").json()["job"]["state"] not in ENDED:
         assert time.monotonic() < until, f"{job} does not end"

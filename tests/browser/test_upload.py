@@ -168,7 +168,7 @@ def test_offline_goes_on_by_itself(page, tmp_path):
 
 
 def test_a_sign_out_loses_nothing(page, stack, tmp_path):
-    begin(page, trades(tmp_path / "signedout.csv", 160_000), 1_600_000)
+    begin(page, trades(tmp_path / "signedout.csv", 300_000), 3_000_000)  # more than one request long
     sent(page, 20)
     kept = page.context.cookies()
     page.context.clear_cookies(name="sessionid")
