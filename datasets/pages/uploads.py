@@ -92,10 +92,9 @@ def told(session: UploadSession) -> dict[str, Any]:
 
 
 def _moving(session: UploadSession) -> bool:
-    at_work = session.state == UploadState.INGESTING
-    return at_work or (
-        session.state == UploadState.OPEN and session.updated_at > db.now() - MOVING and session.offset > 0
-    )
+    # Also before its first part is noted: a teammate who looks now is to see it move.
+    lately = session.state == UploadState.OPEN and session.updated_at > db.now() - MOVING
+    return lately or session.state == UploadState.INGESTING
 
 
 class NewUpload(Page):

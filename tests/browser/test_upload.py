@@ -59,15 +59,16 @@ def slow(page, bytes_per_s: int, line=None):
     return line
 
 
-def begin(page, path: Path, bytes_per_s: int) -> None:
-    """Go through the steps and start sending over a line of that speed."""
+def begin(page, path: Path, bytes_per_s: int):
+    """Go through the steps and start sending over a line of that speed; returns the line."""
     choose(page, path)
     page.click("[data-to-map]")
     page.wait_for_selector("[data-map-preview] tbody tr")
     page.click("[data-to-options]")
-    slow(page, bytes_per_s)
+    line = slow(page, bytes_per_s)
     page.click("[data-start]")
     page.wait_for_selector(ROW)
+    return line
 
 
 def sent(page, percent: int) -> None:
@@ -200,8 +201,8 @@ def test_a_teammate_watches_and_a_stranger_sees_nothing(page, visit, tmp_path):
         visit(("Elsewhere", "stranger@example.org", "admin")),
     )
     mate.go("/uploads/")
-    begin(page, trades(tmp_path / "watched.csv", 160_000), 1_600_000)
-    sent(page, 10)
+    line = begin(page, trades(tmp_path / "watched.csv", 160_000), 100_000)
+    sent(page, 1)
     row = mate.page.locator(".up-row", has_text="watched.csv")
     expect(row).to_contain_text("being sent")
     place = urlsplit(page.url).path
@@ -211,6 +212,7 @@ def test_a_teammate_watches_and_a_stranger_sees_nothing(page, visit, tmp_path):
     assert stranger.go(place).status == 404
     stranger.go("/uploads/")
     assert "watched.csv" not in stranger.page.inner_text("main")
+    slow(page, 8_000_000, line)
     ends_well(page)
     ends_well(mate.page)
 
