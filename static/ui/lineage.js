@@ -2,7 +2,7 @@
 import dagre from "../vendor/@dagrejs/dagre/dagre.esm.js";
 
 const space = "http://www.w3.org/2000/svg";
-const [width, height] = [190, 52];
+const [width, height] = [176, 52];
 const make = (name, attributes = {}, text) => {
   const made = document.createElementNS(space, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
@@ -16,7 +16,8 @@ class NxLineage extends HTMLElement {
     this.found = JSON.parse(document.getElementById(this.getAttribute("data")).textContent);
     const across = this.laid("LR");
     const down = across.graph().width > this.clientWidth ? this.laid("TB") : across;
-    const graph = down.graph().width < across.graph().width ? down : across;
+    this.down = down.graph().width < across.graph().width;
+    const graph = this.down ? down : across;
     const room = document.createElement("div");
     room.className = "ds-lineage-room";
     room.append(this.draw(graph));
@@ -49,7 +50,7 @@ class NxLineage extends HTMLElement {
     const line = graph.edge(edge.from, edge.to, String(index));
     const failed = this.found.nodes.find((node) => node.id === edge.to)?.state.includes("failed");
     const path = line.points.map((point, at) => `${at ? "L" : "M"}${point.x.toFixed(1)} ${point.y.toFixed(1)}`).join("");
-    const label = make("text", { x: line.x, y: line.y - 5, class: "ds-edge-word", "text-anchor": "middle" }, edge.operation);
+    const label = make("text", this.down ? { x: line.x + 6, y: line.y, class: "ds-edge-word" } : { x: line.x, y: line.y - 5, class: "ds-edge-word", "text-anchor": "middle" }, edge.operation);
     return [make("path", { d: path, class: failed ? "ds-edge is-failed" : "ds-edge", "marker-end": "url(#arrow)" }), label];
   }
 
@@ -59,7 +60,7 @@ class NxLineage extends HTMLElement {
     group.append(make("title", {}, `${node.kind}: ${node.label}${node.note ? `, ${node.note}` : ""}`));
     group.append(make("rect", { ...box, width, height, rx: 6, class: node.id === this.found.focus ? "ds-node is-here" : "ds-node" }));
     group.append(make("text", { x: box.x + 10, y: box.y + 16, class: "ds-node-kind" }, node.kind));
-    group.append(make("text", { x: box.x + 10, y: box.y + 31, class: "ds-node-name" }, short(node.label, 20)));
+    group.append(make("text", { x: box.x + 10, y: box.y + 31, class: "ds-node-name" }, short(node.label, 18)));
     group.append(make("text", { x: box.x + 10, y: box.y + 45, class: "ds-node-note" }, short(node.note, 28)));
     return group;
   }
