@@ -72,7 +72,7 @@ class Uploads(Page):
             "pager": pager,
             "past": [told(each) for each in pager.items],
             "moving": any(_moving(each) for each in live),
-            "watched": " ".join(each.version.ref for each in [*live, *pager.items]),
+            "watched": "dsv_*",  # a new upload of a teammate is news too
             "primary": {"label": "Upload data", "url": "/uploads/new/"} if self.actor.may("write") else None,
             "twin": "/v1/uploads",
             "copy": copy.commands("GET", "/v1/uploads", cli="nexus session list"),

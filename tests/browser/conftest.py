@@ -28,8 +28,8 @@ OPERATOR = """
 import json, sys, django
 django.setup()
 from django.core.management import call_command
-for line in sys.stdin:
-    call_command("bootstrap", key_name="browser", json=True, **json.loads(line))
+for number, line in enumerate(sys.stdin):  # a key of the same name would be replaced
+    call_command("bootstrap", key_name=f"browser {number}", json=True, **json.loads(line))
     sys.stdout.flush()
 """
 
