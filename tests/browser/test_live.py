@@ -68,6 +68,7 @@ def test_a_broken_connection_is_taken_up_where_it_ended(visit, api):
 def test_a_hidden_tab_shows_the_true_state_when_it_is_looked_at_again(visit, api):
     visitor = visit()
     visitor.go("/audit/")
+    expect(visitor.page.locator("nx-live")).to_have_attribute("data-state", "live")
     before = newest(visitor)
     hide(visitor.page, True)
     visitor.page.evaluate("document.querySelector('nx-live').socket.close()")
