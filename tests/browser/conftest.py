@@ -61,7 +61,7 @@ def stack(chromium, tmp_path_factory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def bootstrap(stack) -> Iterator[Callable[..., dict[str, Any]]]:
-    """A function (tenant, email, role, staff) -> key and one-time link; the operator's command, in a process that stays."""
+    """A function (tenant, email, role, staff) -> key and one-time link; the command stays running."""
     kept = {name: value for name, value in os.environ.items() if name not in OWN_SETTINGS}
     env = {**kept, "NEXUS_HOME": str(stack.home.root), "NEXUS_SECRET_KEY_FILE": str(stack.home.secret_key_file)}
     env["DJANGO_SETTINGS_MODULE"] = "tradenexus.settings"
