@@ -101,7 +101,9 @@ def _issue(result: CheckResult) -> dict[str, Any]:
 
 def _measure(result: CheckResult) -> str:
     runs = result.figures.get("runs")
+    shifts = [f"{count:,} {name}" for name, count in result.figures.items() if name.startswith("off by ")]
     found = f"{result.count:,}" + (f" in {runs:,} gaps" if runs else "")
+    found += f" ({', '.join(shifts[:3])})" if shifts else ""
     return f"{found} ({result.measured * 100:.3g} %)" if result.unit == "share" else found
 
 

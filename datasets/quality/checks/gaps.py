@@ -86,7 +86,7 @@ class Bars:
 
     def push(self, block: Block) -> None:
         """Look at the rows; the last stamp is carried, so a gap on a border counts."""
-        self.findings["interval.regular"].add(block, rhythm.off_grid(block.ts, self.beat))
+        self._off_grid(block)
         self.findings.figure("gaps.bars", "bars", len(block))
         if self.beat.interval is None or self.beat.calendar == rhythm.UNKNOWN:
             return
@@ -112,6 +112,16 @@ class Bars:
         if self.tail:
             self.findings["gaps.bars"].count += self.tail
             self.findings.figure("gaps.bars", "runs", 1)
+
+    def _off_grid(self, block: Block) -> None:
+        off = rhythm.off_grid(block.ts, self.beat)
+        if not off.any():
+            return
+        self.findings["interval.regular"].add(block, off != 0, off / SECOND)
+        whole = rhythm.shift_of(self.beat)  # tells data that is shifted as a whole from a few stray stamps
+        shifted = int(np.count_nonzero(off == whole))
+        if whole and shifted:
+            self.findings.figure("interval.regular", f"off by {whole / SECOND:+.9g} s", shifted)
 
     def _gap(self, block: Block, at: int, missing: int, where: str) -> None:
         value = f"{missing} missing {where}"

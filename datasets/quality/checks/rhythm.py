@@ -19,6 +19,8 @@ from datasets.quality.checks.spec import Spec
 WEEKDAYS = "weekdays"
 UNKNOWN = "unknown"
 ROWS = 131_072  # the first rows of an instrument decide; how a file is cut into blocks must not
+_QUARTER = 15 * MINUTE
+_WITHOUT_HOURS = (calendars.CONTINUOUS, WEEKDAYS, UNKNOWN)
 _BARS = ("bars",)
 
 SPECS = (
@@ -44,9 +46,11 @@ SPECS = (
         "interval.regular",
         "Bars stand on the grid",
         "count",
-        "These stamps lie off the grid of the interval.",
-        "Joins by time with other data miss such rows.",
-        "If the stamps are those of events (funding, for example), nothing; else round them at their source.",
+        "These stamps lie off the grid of the interval, which begins at midnight UTC or at the open of the calendar's "
+        "session; days may begin at any quarter of an hour. A sample says by how many seconds.",
+        "Joins by time with other data miss such rows; coarser bars whose border one of them crosses are refused.",
+        "Declare the calendar if the bars follow its sessions. Leave the stamps if they are those of events (funding, "
+        "for example). Else correct them at their source: a bar is stamped with the time it opens.",
         _BARS,
     ),
 )
@@ -100,14 +104,44 @@ def phase_of(ts: np.ndarray, interval: Interval | None) -> int:
 
 
 def off_grid(ts: np.ndarray, rhythm: Rhythm) -> np.ndarray:
-    """Tell which stamps lie off the grid; daily and longer bars may move by the hour of summer time."""
+    """Return by how much each stamp lies off the grid, ns, the nearer way; 0 for those on it."""
     if rhythm.interval is None or rhythm.interval.duration_ns is None:
-        return np.zeros(len(ts), bool)
+        return np.zeros(len(ts), np.int64)
     step = rhythm.interval.duration_ns
-    shift = (ts - rhythm.phase_ns) % step
-    if step < DAY:
-        return shift != 0
-    return (shift % DAY != 0) & (shift != HOUR) & (shift != step - HOUR)
+    if step >= DAY:
+        return _off_days(ts, step, rhythm.phase_ns)
+    off = nearest(ts, step)
+    if off.any() and rhythm.calendar not in _WITHOUT_HOURS:
+        of_session = nearest(ts - _opens(ts, rhythm.calendar), step)
+        off = np.where(np.abs(of_session) < np.abs(off), of_session, off)
+    return off
+
+
+def shift_of(rhythm: Rhythm) -> int:
+    """Return by how much most stamps lie off the grid, ns."""
+    if rhythm.interval is None or rhythm.interval.duration_ns is None:
+        return 0
+    step = rhythm.interval.duration_ns
+    return int(nearest(np.array(rhythm.phase_ns), step if step < DAY else _QUARTER))
+
+
+def nearest(distance: np.ndarray, step: int) -> np.ndarray:
+    """Return what a distance lacks (negative) or exceeds the nearest multiple of `step` by."""
+    return (distance + step // 2) % step - step // 2
+
+
+def _off_days(ts: np.ndarray, step: int, phase: int) -> np.ndarray:
+    # Days begin at midnight of some zone or at the open of some session, and move by the hour of summer time.
+    moved = nearest(ts - phase, step)
+    kept = (moved % DAY == 0) | (np.abs(moved) == HOUR)
+    return np.where(kept, nearest(ts, _QUARTER), moved)
+
+
+def _opens(ts: np.ndarray, calendar: str) -> np.ndarray:
+    # of the session at hand: extended hours come before the open
+    held = calendars.sessions(calendar, int(ts[0]) - WEEK, int(ts[-1]) + WEEK)
+    at = np.searchsorted(held.open_ns, ts + DAY // 2, side="right") - 1
+    return held.open_ns[np.maximum(at, 0)] if len(held) else np.zeros(len(ts), np.int64)
 
 
 def infer_calendar(ts: np.ndarray, interval: Interval | None) -> str:

@@ -226,3 +226,13 @@ def test_counts_beyond_the_samples_are_exact(tmp_path):
     found_here = check(answer, "values.negative_price")
     assert (found_here["count"], len(found_here["samples"]), found_here["measured"]) == (500, 20, 1.0)
     assert answer["rows"]["accepted"] == 500
+
+
+def test_bars_that_are_shifted_as_a_whole_are_amber_with_count_and_offset(tmp_path):
+    start = 1_700_000_100_000_000_000 + 120_000_000_000
+    lines = [f"{start + number * 300_000_000_000},1,1,1,1,1" for number in range(40)]
+    answer = probe.text(tmp_path, "bars", lines)
+    assert check(answer, "interval.regular")["grade"] == answer["report"]["grade"] == "AMBER"
+    issue = answer["report"]["issues"][0]
+    assert issue["message"] == "Bars stand on the grid: 40 (40 off by +120 s)"
+    assert check(answer, "interval.regular")["samples"][0]["value"] == 120.0

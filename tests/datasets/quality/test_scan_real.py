@@ -105,3 +105,13 @@ def test_binance_feeds_are_clean(tmp_path):
     quotes["columnMapping"] = {"ts_event": "local_ns", "bid": "bid", "ask": "ask", "sequence": "update_id"}
     answer = run(REAL / "feeds/binance_ws/derived_spot_btcusdt_bbo.csv.gz", tmp_path / "quotes", quotes)
     assert (found(answer), answer["rows"]["accepted"]) == ({}, 73174)
+
+
+def test_monthly_yields_stand_on_no_grid_that_they_could_miss(tmp_path):
+    prices = dict.fromkeys(("open", "high", "low", "close"), "Rate")
+    answer = run(
+        REAL / "macro/us10y_monthly.csv",
+        tmp_path / "out",
+        {**CSV, "kind": "bars", "columnMapping": {"ts_event": "Date", **prices}},
+    )
+    assert (answer["interval"], check(answer, "interval.regular")["count"]) == ("1M", 0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datasets.market import calendars
+from datasets.market import calendars, intervals
 from datasets.market.intervals import DAY, HOUR, MINUTE, SECOND
 from datasets.quality.checks import rhythm
 from tests.datasets.quality.checks import feed
@@ -118,3 +118,50 @@ def test_daily_bars_may_move_by_the_hour_of_summer_time():
     found = feed.look("bars", feed.bars(np.full(40, 1.0), ts), calendar="24/7")
     assert "interval.regular" not in found
     assert "gaps.bars" not in found
+
+
+def off(ts, **more):
+    return feed.look("bars", feed.bars(np.full(len(ts), 1.0), ts), **more).get("interval.regular", (0, [], {}))
+
+
+@pytest.mark.parametrize("cut", [[], [1], [50, 60]])
+def test_bars_off_the_grid_of_their_interval_are_counted_with_their_offset(cut):
+    ts = at("2024-03-01T00:02") + np.arange(100) * 5 * MINUTE
+    found = feed.look("bars", feed.bars(np.full(100, 1.0), ts), cut, calendar="24/7")
+    count, samples, figures = found["interval.regular"]
+    assert (count, figures, len(samples)) == (100, {"off by +120 s": 100}, 20)
+    assert samples[0] == (0, ts[0], 120.0)
+    assert "gaps.bars" not in found
+
+
+def test_stamps_of_the_close_and_stray_stamps_are_off_the_grid():
+    ts = at("2024-03-01") + np.arange(100) * 5 * MINUTE
+    assert off(ts)[0] == 0
+    assert off(ts - 1_000_000)[2] == {"off by -0.001 s": 100}
+    stray = ts.copy()
+    stray[7] += 3_000_000
+    count, samples, figures = off(stray)
+    assert (count, samples[0][2], figures) == (1, 0.003, {})
+    assert off(at("2024-03-01T00:02") + np.arange(40) * DAY)[2] == {"off by +120 s": 40}
+
+
+@pytest.mark.parametrize("interval", ["1h", "4h", "30m"])
+@pytest.mark.parametrize("calendar", ["XNYS", None])
+def test_bars_counted_from_the_open_of_a_session_stand_on_the_grid_across_summer_time(interval, calendar):
+    step = intervals.parse(interval).duration_ns
+    held = calendars.sessions("XNYS", at("2024-02-01"), at("2024-05-01"))
+    pairs = zip(held.open_ns, held.close_ns, strict=True)
+    ts = np.concatenate([np.arange(start, end, step) for start, end in pairs])
+    assert off(ts, calendar=calendar, interval=interval)[0] == 0
+    assert off(ts + MINUTE, calendar=calendar, interval=interval)[0] == len(ts)
+
+
+@pytest.mark.parametrize("hour", ["00:00", "05:00", "13:30", "18:30", "22:00", "05:45"])
+@pytest.mark.parametrize("step", [DAY, 7 * DAY])
+def test_days_and_weeks_may_begin_at_midnight_of_any_zone_or_at_an_open(hour, step):
+    assert off(at(f"2024-03-03T{hour}") + np.arange(40) * step)[0] == 0
+
+
+def test_months_stand_on_no_grid_of_equal_steps():
+    months = np.arange(np.datetime64("2020-01"), np.datetime64("2024-01")).astype("datetime64[ns]").astype(np.int64)
+    assert off(months)[0] == off(months + 5 * HOUR)[0] == 0
