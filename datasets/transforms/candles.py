@@ -28,7 +28,7 @@ ORDER = "ts_event, then sequence (trade or update id), then file order"
 FILTERS = {
     kinds.TRADES: "every accepted trade with a price and a positive or unknown size",
     kinds.QUOTES: "every accepted uncrossed quote; it stands until the next, and a bar opens at the standing one",
-    kinds.BARS: "every accepted bar with all four prices",
+    kinds.BARS: "every accepted bar with all four prices; one that reaches over a border is refused",
 }
 
 
@@ -42,7 +42,8 @@ def build(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dic
     """Write bars of every input to `out_dir` -> {files, rows, policy}.
 
     params: inputs [{instrument, venue, path, rows, interval?}], kind, frequency, price, emptyBars, session, out_dir.
-    Refuses with FrequencyUnsupported, PriceUnsupported, BadRequest, SessionUnknown, TooManyBars, NothingToConvert.
+    Refuses with FrequencyUnsupported, PriceUnsupported, BadRequest, SessionUnknown, BarsCrossBorder, TooManyBars,
+    NothingToConvert.
     """
     inputs, kind = params["inputs"], params["kind"]
     asked = _checked(inputs, kind, params)
@@ -86,8 +87,10 @@ class _Instrument:
         self.each, self.counts, self.excluded = each, counts, excluded
         self.parquet = pq.ParquetFile(each["path"])
         target = intervals.parse(asked["frequency"])
-        session = None if kind == kinds.BARS and _is_daily(each) else asked["session"]
-        days = grid.days(session, *_whole_buckets(target, *_span(self.parquet)))
+        span = _span(self.parquet)
+        finer = intervals.parse(_interval(each) or "") if kind == kinds.BARS else None
+        session = None if finer and _is_dated(finer, span[0], asked["session"]) else asked["session"]
+        days = grid.days(session, *_whole_buckets(target, *span))
         minute = intervals.parse("1m")
         self.grids = [grid.Grid(target, days)]
         if kind != kinds.BARS and through_minutes(target) and _on_minutes(days):
@@ -96,7 +99,7 @@ class _Instrument:
         if kind == kinds.BARS:
             self.reducers[-1].full_rows = _rows_of_full_bar(_interval(each), target, self.grids[-1])
         hours = days if session and "/" not in session else None
-        self.source = columns.source(kind, asked["price"], hours, self.grids[0])
+        self.source = columns.source(kind, asked["price"], hours, self.grids[0], finer, str(each["instrument"]))
         self.filler = Filler(self.grids[-1]) if asked["emptyBars"] == "fill" else None
         self.metadata = schemas.metadata(kinds.BARS, each["instrument"], each.get("venue") or "", target.text)
 
@@ -149,10 +152,11 @@ def _gather(stream: Iterator[Bars], reducer: Reducer) -> Iterator[Bars]:
         yield last
 
 
-def _is_daily(each: dict[str, Any]) -> bool:
-    # Bars of a day or longer carry a date already: the hours of a session say nothing about them.
-    interval = intervals.parse(_interval(each) or "")
-    return interval.duration_ns is None or interval.duration_ns >= intervals.DAY
+def _is_dated(finer: Interval, first: int, session: str | None) -> bool:
+    # Bars of a day or longer carry a date already: the hours of a calendar say nothing about them, and a zone only
+    # where they are stamped with its midnight instead of a plain date.
+    daily = finer.duration_ns is None or finer.duration_ns >= intervals.DAY
+    return daily and not ("/" in (session or "") and first % intervals.DAY)
 
 
 def through_minutes(target: Interval) -> bool:

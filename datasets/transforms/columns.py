@@ -1,7 +1,8 @@
 """From canonical rows to what a reducer takes, and back: which columns feed a price, and which rows are left out of it.
 
 Trades without a positive size are no trades; a crossed quote (bid above ask) is no price; both are left out and
-counted. A quote stands until the next one replaces it: a bar opens at the quote that stood when it began.
+counted. A quote stands until the next one replaces it: a bar opens at the quote that stood when it began. A bar that
+reaches over the border of a coarser one belongs to neither: such bars are refused.
 """
 
 from __future__ import annotations
@@ -12,8 +13,22 @@ import numpy as np
 import pyarrow as pa
 
 from datasets.market import kinds, schemas
+from datasets.market.intervals import DAY, HOUR, MINUTE, SECOND, Interval
 from datasets.transforms.grid import Days, Grid
 from datasets.transforms.resample import Bars, ticks
+from tradenexus.errors import Unprocessable
+
+# Stamps of events come some milliseconds late; an early one would stand in the bar before its own.
+_LATE_NS = SECOND // 2
+# Dates are stamped from midnight (from 00:00 UTC, west of Greenwich later) to the open of an American session (14:30).
+_DATED_NS = 9 * HOUR
+
+
+class BarsCrossBorder(Unprocessable):
+    """A bar of this version reaches over a border of the bars asked for, so that it belongs to two. Correct its stamp,
+    name the `session` whose days the bars follow, or choose a frequency whose borders they keep."""
+
+    code = "DATASET_TRANSFORM_BARS_CROSS"
 
 
 class Source:
@@ -124,8 +139,12 @@ class FinerBars(Source):
 
     columns = ("ts_event", "open", "high", "low", "close", "volume", "trades")
 
+    def __init__(self, hours: Days | None, grid: Grid, interval: Interval, instrument: str):
+        super().__init__(hours)
+        self.grid, self.interval, self.instrument = grid, interval, instrument
+
     def push(self, table: pa.Table) -> Bars:
-        """Return the bars that have all four prices and open inside the hours."""
+        """Return the bars that have all four prices and open inside the hours; BarsCrossBorder names the first."""
         ts = times(table)
         prices = opens, highs, lows, closes = tuple(floats(table, name) for name in ("open", "high", "low", "close"))
         counts = table.column("trades").fill_null(-1).to_numpy().astype(np.int64)
@@ -142,14 +161,43 @@ class FinerBars(Source):
         )
         priced = np.logical_and.reduce([np.isfinite(price) for price in prices])
         self.keep(priced, "noPrice")
-        return bars[priced][self.open_hours(ts[priced])]
+        inside = self.open_hours(ts[priced])
+        self._refuse_crossing(ts[priced], inside)
+        return bars[priced][inside]
+
+    def _refuse_crossing(self, ts: np.ndarray, inside: np.ndarray) -> None:
+        last = ts + _reach(self.interval)
+        crosses = inside & (self.grid.label(ts) != self.grid.label(last))
+        if self.hours is not None:  # begun before the open, it holds the first trades of the session
+            crosses |= ~inside & self.hours.hold(last)
+        if not crosses.any():
+            return
+        opens = f"{np.datetime64(int(ts[np.argmax(crosses)]), 'ns')}Z"
+        finer, coarser = self.interval.text, self.grid.interval.text
+        raise BarsCrossBorder(
+            f"The {finer} bar of {self.instrument[:60]} that opens at {opens} reaches over a border of the {coarser} "
+            f"bars. Correct the stamps, name the session whose days the bars follow, or choose another frequency.",
+            {"instrument": self.instrument[:60], "ts": opens, "interval": finer, "frequency": coarser},
+        )
 
 
-def source(kind: str, price: str, hours: Days | None, grid: Grid) -> Source:
-    """Return the source for a kind of data; `grid` is the first one the rows are gathered on."""
+def source(kind: str, price: str, hours: Days | None, grid: Grid, interval: Interval | None, instrument: str) -> Source:
+    """Return the source for a kind of data; `grid` is the first one rows are gathered on, `interval` that of bars."""
     if kind == kinds.TRADES:
         return Trades(hours)
-    return Quotes(hours, price, grid) if kind == kinds.QUOTES else FinerBars(hours)
+    if kind == kinds.QUOTES or interval is None:
+        return Quotes(hours, price, grid)
+    return FinerBars(hours, grid, interval, instrument)
+
+
+def _reach(interval: Interval) -> int:
+    """Return how far after its stamp a bar must still lie in the same coarser one, ns."""
+    length = interval.duration_ns
+    if length is None:
+        return 0  # of months nothing coarser is made
+    if length >= DAY:
+        return length - DAY + _DATED_NS
+    return length - 1 - (_LATE_NS if length >= MINUTE else 0)
 
 
 def times(table: pa.Table) -> np.ndarray:
