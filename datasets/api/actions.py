@@ -60,7 +60,12 @@ class CandlesRequest(serializers.Serializer):
     version = serializers.IntegerField(required=False, min_value=1, max_value=2_147_483_647)
     price = serializers.ChoiceField(["trade", "bid", "ask", "mid"], required=False)
     emptyBars = serializers.ChoiceField(["omit", "fill"], required=False)
-    session = serializers.CharField(max_length=32, required=False, help_text="exchange calendar for daily bars")
+    session = serializers.CharField(
+        max_length=32,
+        required=False,
+        allow_null=True,
+        help_text="exchange calendar or time zone that daily bars follow, as XNYS or Europe/Berlin; null: plain UTC",
+    )
 
 
 class AcceptRequest(serializers.Serializer):

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasets.engine import canonical
-from datasets.market import intervals, kinds, schemas
+from datasets.market import intervals, kinds, schemas, sessions
 from datasets.market.intervals import MINUTE, Interval
 from datasets.quality.progress import Progress
 from datasets.transforms import columns, grid, registry
@@ -98,7 +98,7 @@ class _Instrument:
         self.reducers = [Reducer(each_grid.label) for each_grid in self.grids]
         if kind == kinds.BARS:
             self.reducers[-1].full_rows = _rows_of_full_bar(_interval(each), target, self.grids[-1])
-        hours = days if session and "/" not in session else None
+        hours = days if session and not sessions.is_zone(session) else None
         self.source = columns.source(kind, asked["price"], hours, self.grids[0], finer, str(each["instrument"]))
         self.filler = Filler(self.grids[-1]) if asked["emptyBars"] == "fill" else None
         self.metadata = schemas.metadata(kinds.BARS, each["instrument"], each.get("venue") or "", target.text)
@@ -156,7 +156,7 @@ def _is_dated(finer: Interval, first: int, session: str | None) -> bool:
     # Bars of a day or longer carry a date already: the hours of a calendar say nothing about them, and a zone only
     # where they are stamped with its midnight instead of a plain date.
     daily = finer.duration_ns is None or finer.duration_ns >= intervals.DAY
-    return daily and not ("/" in (session or "") and first % intervals.DAY)
+    return daily and not (session and sessions.is_zone(session) and first % intervals.DAY)
 
 
 def through_minutes(target: Interval) -> bool:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from datasets.market import calendars, intervals
+from datasets.market import calendars, intervals, sessions
 from datasets.market.intervals import DAY, Interval
 
 
@@ -42,7 +42,7 @@ def days(session: str | None, start_ns: int, end_ns: int) -> Days | None:
     """Return the days of a calendar or zone that touch [start, end]; None for plain UTC (no session, or 24/7)."""
     if session in (None, "", calendars.CONTINUOUS):
         return None
-    if "/" in str(session) or session == "UTC":
+    if sessions.is_zone(str(session)):
         return _local_days(str(session), start_ns, end_ns)
     found = calendars.sessions(str(session), start_ns - 2 * DAY, end_ns + 2 * DAY)
     return Days(found.open_ns, found.close_ns, found.label_ns) if len(found) else _never()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from datasets.market import intervals, kinds
+from datasets.market import intervals, kinds, sessions
 from tradenexus.errors import BadRequest, Unprocessable
 
 PRICES = {kinds.TRADES: ("trade",), kinds.QUOTES: ("mid", "bid", "ask"), kinds.BARS: ("trade",)}
@@ -46,10 +46,18 @@ def check_candles(kind: str, interval: str | None, params: dict[str, Any]) -> di
     empty = params.get("emptyBars") or "omit"
     if empty not in EMPTY_BARS:
         raise BadRequest(f"emptyBars is omit or fill, not {str(empty)[:20]!r}.", {"emptyBars": list(EMPTY_BARS)})
-    session = params.get("session") or None
-    if session is not None and not isinstance(session, str):
-        raise BadRequest("session is the name of a calendar or time zone.", {"session": "text"})
+    session = check_session(params.get("session"))
     return {"frequency": target.text, "price": price, "emptyBars": empty, "session": session}
+
+
+def check_session(session: Any) -> str | None:
+    """Return the session, None for none; BadRequest when there is no calendar and no time zone of this name."""
+    if session in (None, ""):
+        return None
+    if isinstance(session, str) and sessions.exists(session):
+        return session
+    words = "use a calendar such as XNYS or XLON, 24/7, or a time zone such as Europe/Berlin"
+    raise BadRequest(f"There is no session called {str(session)[:40]!r}.", {"fields": {"session": [words]}})
 
 
 def _check_coarser(interval: str | None, target: intervals.Interval) -> None:

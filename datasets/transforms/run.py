@@ -33,9 +33,10 @@ def request_candles(
 ) -> tuple[DatasetVersion, DatasetVersion, Job | None]:
     """Start making candles; inside `db.atomic()`. Returns (source, output, job); the job is None when output stands.
 
-    options: frequency, price (trade, bid, ask, mid), emptyBars (omit, fill), session (calendar name).
+    options: frequency, price (trade, bid, ask, mid), emptyBars (omit, fill), session (calendar or time zone, or None).
     """
-    intervals.parse(options["frequency"])  # refused whatever the version
+    intervals.parse(options["frequency"])  # both refused whatever the version
+    registry.check_session(options.get("session"))
     source = _source(dataset, wanted)
     params = registry.check_candles(source.kind, source.interval, options)
     standing = _standing(source, params)
