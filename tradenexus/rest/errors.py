@@ -61,7 +61,7 @@ def problem_of(exception: Exception) -> ProblemError:
 
 
 def headers_of(problem: ProblemError) -> dict[str, str]:
-    """Return the headers that go with a problem: Retry-After, WWW-Authenticate, Allow."""
+    """Return the headers that go with a problem: Retry-After, WWW-Authenticate, Allow, Content-Range."""
     headers = {}
     if "retryAfterSeconds" in problem.details:
         headers["Retry-After"] = str(int(problem.details["retryAfterSeconds"]))
@@ -69,6 +69,8 @@ def headers_of(problem: ProblemError) -> dict[str, str]:
         headers["WWW-Authenticate"] = 'Bearer realm="trade-nexus"'
     if "allow" in problem.details:
         headers["Allow"] = ", ".join(problem.details["allow"])
+    if problem.status == 416 and "sizeBytes" in problem.details:
+        headers["Content-Range"] = f"bytes */{problem.details['sizeBytes']}"
     return headers
 
 

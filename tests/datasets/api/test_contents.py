@@ -84,6 +84,7 @@ def test_download_gives_bytes_ranges_and_the_digest(owner, bars):
     assert (part.status_code, b"".join(part)) == (206, body[4:10])
     beyond = owner.api.get(f"/v1/datasets/{bars.dataset.ref}/download", HTTP_RANGE=f"bytes={len(body)}-")
     assert (beyond.status_code, beyond.data["error"]["code"]) == (416, "RANGE_NOT_SATISFIABLE")
+    assert beyond["Content-Range"] == f"bytes */{len(body)}"
     assert whole["Content-Disposition"].startswith("attachment")
 
 
