@@ -23,6 +23,12 @@ class HtmlNotData(FormatUnsupported):
     code = "HTML_NOT_DATA"
 
 
+class StillPacked(FormatUnsupported):
+    """The file was packed twice: after unpacking it is still compressed. Unpack it once and upload it again."""
+
+    code = "STILL_COMPRESSED"
+
+
 class FileEmpty(Unprocessable):
     """The file holds no records. Check the export that made it."""
 

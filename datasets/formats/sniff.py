@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from datasets.formats import mapping, proposal, samples, streams, tables
-from datasets.formats.errors import FeatherV1Unsupported, FileEmpty, FormatUnsupported, TruncatedFile
+from datasets.formats.errors import FeatherV1Unsupported, FileEmpty, FormatUnsupported, StillPacked, TruncatedFile
 from datasets.formats.samples import Column
 from datasets.formats.symbols import guess_symbol, name_of
 from datasets.formats.tables import Table
@@ -96,6 +96,10 @@ def _sniff(
         if packed:
             _refuse_unreadable(head, whole=len(head) >= size)
         raise FileEmpty("The file is empty.", {"sizeBytes": size})
+    inner = streams.packing(data) if packed else None
+    if inner:
+        words = f"After {packed} is unpacked the file is still compressed, with {inner}. Unpack it once and try again."
+        raise StillPacked(words, {"compression": [packed, inner]})
     form = format_of(data)
     if form == "text":
         table = tables.of_text(data, whole=len(head) >= size and not packed, overrides=overrides)

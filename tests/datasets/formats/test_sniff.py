@@ -1,5 +1,6 @@
 """A file is known by its first bytes; real files are mapped rightly, with only the questions that are really open."""
 
+import bz2
 import gzip
 import io
 import json
@@ -18,6 +19,7 @@ from datasets.formats.errors import (
     FormatUnsupported,
     HtmlNotData,
     MappingIncomplete,
+    StillPacked,
     TimestampUnitsMixed,
     TimezoneRequired,
 )
@@ -279,6 +281,14 @@ def test_a_decimal_comma_is_told():
 def test_what_is_no_data_is_refused_by_name(data, error):
     with pytest.raises(error):
         head(data)
+
+
+@pytest.mark.parametrize(("pack", "inner"), [(gzip.compress, "gzip"), (bz2.compress, "bz2")])
+def test_a_file_packed_twice_is_said_to_be_still_compressed(pack, inner):
+    with pytest.raises(StillPacked) as refused:
+        head(gzip.compress(pack(b"time,price,size\n1700000000,1,2\n")))
+    assert f"still compressed, with {inner}" in refused.value.message
+    assert refused.value.details == {"compression": ["gzip", inner]}
 
 
 def test_an_old_feather_file_is_refused_by_name():
