@@ -12,6 +12,7 @@ from django.conf import settings
 
 from datasets import lifecycle, versions
 from datasets.engine import children, handover
+from datasets.formats import targets
 from datasets.models import Dataset, DatasetVersion, QualityReport, Status
 from datasets.quality import unreadable
 from datasets.storage import blobs, layout
@@ -31,13 +32,15 @@ OVERRIDES = (
 
 
 def request(actor: Actor, dataset: Dataset, wanted: Any, options: dict[str, Any]) -> tuple[DatasetVersion, Job]:
-    """Start validating a version; inside `db.atomic()`. StateConflict unless it is uploaded or validation_failed.
+    """Start validating a version; inside `db.atomic()`. StateConflict unless it is uploaded or validation_failed,
+    MappingInvalid when two measures are mapped to one column.
 
     `options`: columnMapping, kind, timezone, timestampUnit, symbol, venue, calendar, interval, profile, thresholds;
     what is not given is taken from what the upload was declared with, then from the file itself.
     """
     version = versions.of_dataset(dataset, wanted, MAY_VALIDATE)
     settled = {**version.params, **{name: value for name, value in options.items() if value not in (None, "", {})}}
+    targets.refuse_shared(settled.get("columnMapping") or {})
     DatasetVersion.of(actor.tenant_id).filter(id=version.id).update(params=settled)
     version.params = settled
     job = queue.submit(actor, JOB, {"versionId": version.ref, "options": settled}, subject=version.ref)

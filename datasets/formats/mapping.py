@@ -177,7 +177,9 @@ def _mapping(sniff: Mapping[str, Any], said: Mapping[str, Any], kind: str) -> di
     if said.get("symbol"):
         usable.pop(SYMBOL, None)
     # A target mapped to nothing is taken out of the sniffed mapping too.
-    return {**{target: column for target, column in usable.items() if target not in given}, **own}
+    merged = {**{target: column for target, column in usable.items() if target not in given}, **own}
+    targets.refuse_shared(merged)
+    return merged
 
 
 def _target(kind: str, name: str) -> str:

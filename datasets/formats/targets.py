@@ -44,8 +44,20 @@ ALIASES = {
 }
 
 
+# Numbers by what they measure: one column may be mapped to several of a family (a series of values is open, high, low
+# and close; an id may be the time), never to two families.
+_FAMILIES = (
+    ("open", "high", "low", "close"),
+    ("volume", "trades"),
+    (TIME, "sequence", "trade_id"),
+    *((name,) for name in ("price", "size", "bid", "ask", "bid_size", "ask_size")),
+)
+_FAMILY = {name: family for family in _FAMILIES for name in family}
+
+
 class MappingInvalid(BadRequest):
-    """The column mapping names a target that this kind of data does not have; `details` lists those it has."""
+    """The column mapping names a target that this kind of data does not have (`details` lists those it has), or maps
+    two different measures, such as price and size, to one column."""
 
     code = "MAPPING_INVALID"
 
@@ -66,6 +78,22 @@ def canonical(kind: str, mapping: Mapping[str, Any]) -> dict[str, str | int]:
         if column is not None and column != "":
             found[target] = column
     return found
+
+
+def refuse_shared(mapping: Mapping[str, Any]) -> None:
+    """Raise MappingInvalid when one column is mapped to two measures that cannot be the same number."""
+    taken: dict[str, str] = {}
+    for name, column in mapping.items():
+        target = name if name in _FAMILY else ALIASES.get(str(name).lower(), name)
+        if isinstance(column, Mapping):
+            column = column.get("column")
+        if target not in _FAMILY or column in (None, ""):
+            continue
+        first = taken.setdefault(str(column), target)
+        if _FAMILY[first] != _FAMILY[target]:
+            shown = str(column)[:80]
+            words = f"{first} and {target} cannot both be the column {shown!r}. Map one of them to another column."
+            raise MappingInvalid(words, {"column": shown, "targets": [first, target]})
 
 
 def required(kind: str, mapping: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from datasets.formats import targets
 from tradenexus.errors import BadRequest
 
 KINDS = ("trades", "quotes", "bars")
@@ -56,6 +57,7 @@ class NewUpload:
         if wrong:
             name, reasons = next(iter(wrong.items()))
             raise BadRequest(f"{name}: {reasons[0]}", {"fields": wrong})
+        targets.refuse_shared(self.column_mapping)
 
     @classmethod
     def from_metadata(cls, pairs: Mapping[str, str], length: int, header: str) -> Self:

@@ -41,3 +41,14 @@ def test_an_unknown_session_is_refused_at_once_by_field(owner, bars, session):
     assert session in error["message"]
     assert DatasetVersion.of(owner.tenant.id).count() == 1
     assert not Job.of(owner.tenant.id).exists()
+
+
+def test_a_mapping_of_two_measures_to_one_column_is_refused_before_anything_is_read(owner):
+    version = factories.version_in(owner, "uploaded")
+    said = {"columnMapping": {"price": "p", "size": "p"}, "kind": "trades"}
+    answer = owner.api.post(f"/v1/datasets/{version.dataset.ref}/validate", said, format="json")
+    error = answer.data["error"]
+    assert (answer.status_code, error["code"]) == (400, "MAPPING_INVALID")
+    assert error["details"] == {"column": "p", "targets": ["price", "size"]}
+    version.refresh_from_db()
+    assert (version.status, Job.of(owner.tenant.id).exists()) == ("uploaded", False)

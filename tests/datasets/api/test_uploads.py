@@ -71,6 +71,13 @@ def test_init_names_the_wrong_field(owner, field, value):
     assert not Dataset.everyone.exists()
 
 
+def test_init_refuses_one_column_for_two_measures_and_names_both(owner):
+    answer = init(owner, columnMapping={"price": "p", "amount": "p"})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["details"]["targets"]) == (400, ["price", "size"])
+    assert not Dataset.everyone.exists()
+
+
 def test_init_refuses_text_that_cannot_be_stored(owner):
     text = '{"filename": "t", "contentType": "text/csv", "sizeBytes": 5, "columnMapping": {"a\\ud800": "price"}}'
     for more in ({}, {"HTTP_IDEMPOTENCY_KEY": "surrogate-1"}):

@@ -11,7 +11,7 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
-from datasets.formats import mapping, readers, sniff
+from datasets.formats import mapping, readers, sniff, targets
 from datasets.formats.errors import (
     DateOrderAmbiguous,
     FeatherV1Unsupported,
@@ -365,6 +365,14 @@ def test_a_declared_kind_is_mapped_with_other_eyes():
     text = "Date,Price\n2024-01-02,18.6\n2024-01-03,18.4\n"
     plan = mapping.plan_from(head(text, "oil.csv"), {"kind": "trades"})
     assert plan["columnMapping"] == {"ts_event": "Date", "price": "Price"}
+
+
+def test_a_column_said_to_be_two_measures_is_refused_also_where_one_was_found():
+    found = head("time,price,size\n1700000000,1,2\n1700000001,3,4\n", "BTC-USD.csv")
+    with pytest.raises(targets.MappingInvalid) as refused:
+        mapping.plan_from(found, {"columnMapping": {"size": "price"}})
+    assert refused.value.details == {"column": "price", "targets": ["price", "size"]}
+    assert mapping.plan_from(found, {"columnMapping": {"size": "price", "price": "size"}})
 
 
 def test_a_mapping_that_is_said_wins_over_one_that_is_found():
