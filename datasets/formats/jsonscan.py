@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from datasets.formats.errors import JsonInvalid, RecordTooLong, TruncatedFile
+from datasets.formats.jsonkeys import checked
 
 RECORD_CHARS = 8 << 20
 _DEPTH = 4
@@ -23,7 +24,8 @@ _DECODER = json.JSONDecoder()
 class Record(NamedTuple):
     """One element of an array: the keys that lead to the array, the value and the 1-based line it begins on.
 
-    Only a dict or a list is a record; what else stands in an array is yielded too, so that it can be reported.
+    Only a dict or a list is a record; what else stands in an array is yielded too, so that it can be reported, and
+    Repeated for a record in which a name stands twice.
     """
 
     path: tuple[str, ...]
@@ -39,6 +41,7 @@ class Scanner:
         self._record_chars = record_chars
         self._tail = b""
         self._text, self._at, self._line, self._ended = "", 0, 1, False
+        self._began = 0  # where the last value begins in the text
 
     def records(self) -> Iterator[Record]:
         """Yield every record. JsonInvalid names the line; TruncatedFile when the text ends inside the JSON."""
@@ -63,7 +66,7 @@ class Scanner:
         while True:
             self._peek()
             line = self._line
-            yield Record(path, self._value(), line)
+            yield Record(path, self._record(), line)
             if self._peek() == "]":
                 self._take("]")
                 return
@@ -117,8 +120,16 @@ class Scanner:
             # A number at the end of what is held may go on in the next piece, also after a point or an e.
             if not isinstance(value, (dict, list, str)) and _NUMBER_ENDS.match(self._text, end) and self._more():
                 continue
+            self._began = self._at
             self._advance(end)
             return value
+
+    def _record(self) -> Any:
+        value = self._value()
+        try:
+            return checked(self._text[self._began : self._at], value)
+        except RecursionError as fault:
+            raise self._invalid("The JSON is nested too deeply.") from fault
 
     def _wait(self, fault: json.JSONDecodeError) -> None:
         held, at = len(self._text) - self._at, fault.pos - self._at

@@ -1,7 +1,8 @@
 """Reads JSON lines, and JSON whose records stand in arrays, into RawBatches.
 
 Records are objects (columns by name, `a.b` for one inside another) or arrays (columns by number). In JSON lines a line
-that is no JSON is rejected by number; elsewhere broken JSON ends the reading, for what follows cannot be told apart.
+that is no JSON is rejected by number; elsewhere broken JSON ends the reading, for what follows cannot be told apart. A
+record in which a name stands twice is rejected: nobody can say which value is meant.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pyarrow as pa
 from datasets.formats import blocks, targets
 from datasets.formats.batches import VALUE_CHARS, Reject
 from datasets.formats.errors import ColumnMissing, RecordsElsewhere, RecordsNotFound
+from datasets.formats.jsonkeys import Repeated, checked, names
 from datasets.formats.jsonscan import Record, Scanner
 from datasets.formats.mapper import RawBatch
 
@@ -49,7 +51,7 @@ def read_arrays(pieces: Iterable[bytes], plan: dict[str, Any]) -> Iterator[RawBa
     at = 0
     form: Any = None
     for record in Scanner(pieces).records():
-        if place is None and isinstance(record.value, (dict, list)):
+        if place is None and isinstance(record.value, (dict, list, Repeated)):
             place = record.path
         if place is None or not _is_under(record.path, place):
             if form is not None and shape(record.value) == form:
@@ -105,7 +107,7 @@ class _Columns:
         kept = [at for at, (_, value) in enumerate(records) if isinstance(value, (dict, list))]
         if len(kept) < len(records):
             strange = sorted(set(range(len(records))) - set(kept))
-            rejects = [*rejects, *(_reject(row[at], line[at], records[at][1], "NOT_A_RECORD") for at in strange)]
+            rejects = [*rejects, *(_strange(row[at], line[at], records[at][1]) for at in strange)]
             records, row, line = [records[at] for at in kept], row[kept], line[kept]
         columns = {target: _column(records, column) for target, column in self._wanted.items()}
         if records and not self._checked:
@@ -166,19 +168,28 @@ def _parse_lines(lines: list[bytes], numbers: np.ndarray, row: int) -> tuple[lis
     if all(line[:1] in b"{[" and line.rstrip()[-1:] in b"}]" for line in lines):
         try:
             # One call for all: the borders are sure, for each line is closed in itself when the counts agree.
-            values = json.loads(b"[" + b",".join(lines) + b"]")
+            text = b"[" + b",".join(lines) + b"]"
+            values = json.loads(text)
             if len(values) == len(lines):
+                if text.count(b'":') != names(values):
+                    values = [checked(line, value) for line, value in zip(lines, values, strict=True)]
                 return values, good, []
         except (ValueError, RecursionError):
             values = []
     values, rejects = [], []
     for at, line in enumerate(lines):
         try:
-            values.append(json.loads(line))
+            values.append(checked(line, json.loads(line)))
         except (ValueError, RecursionError):
             good[at] = False
             rejects.append(_reject(row + at, numbers[at], line.decode("utf-8", "replace").strip(), "JSON_INVALID"))
     return values, good, rejects
+
+
+def _strange(row: Any, line: Any, value: Any) -> Reject:
+    if isinstance(value, Repeated):
+        return Reject(int(row), int(line), str(value)[:VALUE_CHARS], "stands twice in the record", "NAME_REPEATED")
+    return _reject(row, line, value, "NOT_A_RECORD")
 
 
 def _reject(row: Any, line: Any, value: Any, reason: str) -> Reject:

@@ -95,3 +95,25 @@ def test_no_records_a_missing_column_and_an_early_end_are_named(tmp_path):
         batches(tmp_path, '[{"t": 1700000000, "p": 1},{"t"', **JSON)
     with pytest.raises(JsonInvalid):
         batches(tmp_path, '[{"t": 1700000000, "p": 1}{"t"', **JSON)
+
+
+TWICE = '{"t": 1700000001, "p": 2, "p": 3}'
+ONCE = ['{"t": 1700000000, "p": 1}', '{"t": 1700000002, "p": 4, "note": "a \\"p\\": 5"}', '{"t":1700000003,"p" : 5}']
+
+
+def test_a_record_with_a_name_twice_is_rejected_by_line(tmp_path):
+    lines = [ONCE[0], TWICE, *ONCE[1:]]
+    wanted = ([1.0, 4.0, 5.0], [(1, 2, "p", "stands twice in the record", "NAME_REPEATED")])
+    assert rows(tmp_path, "\n".join(lines) + "\n", **LINES) == wanted
+    assert rows(tmp_path, "[" + ",\n".join(lines) + "]", **JSON) == wanted
+    values, bad = rows(tmp_path, "[" + ",\n".join(reversed(lines[:2])) + "]", **JSON)
+    assert (values, bad[0][:3]) == ([1.0], (0, 1, "p"))
+
+
+@pytest.mark.parametrize("plan", [JSON, LINES])
+def test_names_are_counted_in_objects_inside_too_and_once_in_each(tmp_path, plan):
+    fine = '{"t": 1700000000, "p": 1, "info": {"p": 2, "legs": [{"p": 3}, {"p": 4}]}}'
+    wrong = fine.replace('{"p": 4}', '{"p": 4, "p": 5}')
+    text = f"{fine}\n{wrong}\n" if plan is LINES else f"[{fine},\n{wrong}]"
+    values, bad = rows(tmp_path, text, **plan)
+    assert (values, [(each[1], each[2], each[4]) for each in bad]) == ([1.0], [(2, "p", "NAME_REPEATED")])
