@@ -74,7 +74,7 @@ def refusals(told, secrets):
 
 def test_no_file_of_the_run_holds_a_secret(told, secrets, refusals):
     home = told.stack.home
-    slots = {home.api_key_file, home.agent_token_file, home.secret_key_file}
+    slots = {home.api_key_file, home.sign_in_file, home.agent_token_file, home.secret_key_file}
     files = [path for path in home.root.rglob("*") if path.is_file() and path not in slots]
     assert home.root / "nexus.sqlite3" in files
     assert {path.name for path in files} >= {"web.log", "worker.log", "lona.log"}

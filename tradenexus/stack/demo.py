@@ -41,7 +41,7 @@ def run(home: Home, once: bool) -> int:
         say(_table(told, up_s, true))
         stays = not process or not once
         if true and stays:
-            say(_links(state, tale.pages()))
+            say(_links(state["url"], home.sign_in_file.read_text().strip(), tale.pages()))
         if process and true and stays:
             say("Serving on; Ctrl-C stops everything.")
             process.wait()
@@ -95,7 +95,7 @@ def _table(told: list[tuple[str, float, bool, str]], up_s: float, true: bool) ->
     return "\n".join(lines)
 
 
-def _links(state: dict, pages: list[tuple[str, str]]) -> str:
+def _links(url: str, sign_in: str, pages: list[tuple[str, str]]) -> str:
     width = max(len(title) for title, _ in pages)
-    lines = ["", "Look at what it made:", *(f"  {title:{width}}  {state['url']}{path}" for title, path in pages)]
-    return "\n".join([*lines, f"Sign in first, once, with: {state['signIn']}"])
+    lines = ["", "Look at what it made:", *(f"  {title:{width}}  {url}{path}" for title, path in pages)]
+    return "\n".join([*lines, f"Sign in first, once, with: {sign_in}"])

@@ -29,6 +29,7 @@ class Home:
         self.secret_key_file = self.root / "secret_key"  # where settings look when nothing else is said
         self.agent_token_file = self.root / "lona_sandbox_token"
         self.api_key_file = self.root / "api_key"
+        self.sign_in_file = self.root / "sign_in_link"  # works once
         self.sandbox = self.root / "lona-sandbox"
 
     def make(self) -> None:

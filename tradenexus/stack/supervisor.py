@@ -177,7 +177,6 @@ class Supervisor:
                 "supervisor": os.getpid(),
                 "pids": pids,
                 "restarts": restarts,
-                "signIn": self.sign_in,
                 "lona": self.plan.env.get("LONA_GATEWAY_URL", ""),
             }
         )
@@ -189,6 +188,7 @@ class Supervisor:
             # Kept for the command line on this machine; the next start makes a new one and revokes this.
             write_private(self.home.api_key_file, made["key"] + "\n")
             self.user, self.sign_in = made["user"], f"{self.url}{made['loginPath']}"
+            write_private(self.home.sign_in_file, self.sign_in + "\n")
 
     def _greet(self) -> None:
         self.say(f"Trade Nexus is up at {self.url}/   data: {self.home.root}")

@@ -85,7 +85,7 @@ def test_effect_and_entry_stand_or_fall_together(op, owner, monkeypatch):
     def broken(*args, **options):
         raise DatabaseError("the disk is full")
 
-    monkeypatch.setattr(chain, "record", broken)
+    monkeypatch.setattr(chain, "draft", broken)
     assert [one["done"] for one in op.do("cancel", mine)] == [False]
     mine.refresh_from_db()
     assert mine.state == "queued"

@@ -14,7 +14,7 @@ def test_the_table_has_each_step_its_time_and_what_came_out():
 
 
 def test_the_links_are_whole_addresses_and_the_way_in_is_told():
-    state = {"url": "http://127.0.0.1:8000", "signIn": "http://127.0.0.1:8000/login/link/x/"}
-    text = demo._links(state, [("the backtest", "/backtests/bt_1/")])
+    link = "http://127.0.0.1:8000/login/link/x/"
+    text = demo._links("http://127.0.0.1:8000", link, [("the backtest", "/backtests/bt_1/")])
     assert "http://127.0.0.1:8000/backtests/bt_1/" in text
-    assert text.splitlines()[-1].endswith(state["signIn"])
+    assert text.splitlines()[-1].endswith(link)

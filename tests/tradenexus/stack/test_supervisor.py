@@ -86,7 +86,8 @@ def test_stack_comes_up_says_where_and_stops_whole_on_sigterm(toy):
     assert stack.process.returncode == 0
     assert f"Trade Nexus is up at {state['url']}/" in printed
     assert f"Sign in once as toy: {state['url']}/once" in printed
-    assert state["signIn"] == f"{state['url']}/once"
+    assert stack.home.sign_in_file.read_text() == f"{state['url']}/once\n"
+    assert stat.S_IMODE(stack.home.sign_in_file.stat().st_mode) == 0o600
     assert stack.home.api_key_file.read_text() == "nx_toy\n"
     assert stat.S_IMODE(stack.home.api_key_file.stat().st_mode) == 0o600
     assert "nx_toy" not in printed

@@ -24,7 +24,10 @@ Name = Annotated[str, typer.Argument(metavar="VIEW", help="Its name, or its view
 
 @app.command("list")
 def list_(ctx: typer.Context, limit: params.Limit = 200) -> None:
-    """List your views and those shared with the workspace. Open one: nexus dataset list --view NAME"""
+    """List your views and those shared with the workspace. One is opened with `nexus dataset list --view NAME`.
+
+    Example: nexus view list
+    """
     nx = invocation.of(ctx)
     items = list(nx.client.pages("/v1/views", limit=limit))
     nx.out.rows(items, COLUMNS, f"{len(items)} views - Web: {nx.web('datasets', 'views')}")
@@ -52,7 +55,7 @@ def create(
 
 @app.command()
 def rename(ctx: typer.Context, view: Name, name: Annotated[str, typer.Argument(help="The new name.")]) -> None:
-    """Give a view another name."""
+    """Give a view another name. Example: nexus view rename "ready bars" "fit for backtests\""""
     nx = invocation.of(ctx)
     found = filters.find(nx.client, view)
     nx.out.facts(nx.client.patch(f"/v1/views/{found['id']}", {"name": name})["view"], COLUMNS)
@@ -60,7 +63,7 @@ def rename(ctx: typer.Context, view: Name, name: Annotated[str, typer.Argument(h
 
 @app.command()
 def delete(ctx: typer.Context, view: Name) -> None:
-    """Delete a view; no dataset is touched. Asks first."""
+    """Delete a view; no dataset is touched. Asks first. Example: nexus view delete "ready bars\""""
     nx = invocation.of(ctx)
     found = filters.find(nx.client, view)
     nx.confirm(f"delete the view {found['name']!r}{', which the workspace shares' if found['shared'] else ''}?")
