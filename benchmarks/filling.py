@@ -1,7 +1,7 @@
-"""`python -m benchmarks.filling ROWS`: fill the database of NEXUS_HOME with rows of every list, prints what it made.
+"""`python -m benchmarks.filling ROWS [JOBS ENTRIES]`: fill the database of NEXUS_HOME, print what was made.
 
-ROWS datasets of one version each, one more dataset of ROWS versions, and ROWS jobs, uploads, audit entries (a chain
-that verifies), publications and backtests.
+ROWS datasets of one version each, one more dataset of ROWS versions, and ROWS uploads, publications and backtests;
+JOBS jobs and ENTRIES audit entries (a chain that verifies), ROWS of each unless said.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ START_NS = 1_704_067_200_000_000_000
 BATCH = 500
 
 
-def main(rows: int) -> dict[str, str]:
+def main(rows: int, jobs: int = 0, entries: int = 0) -> dict[str, str]:
     """Fill everything in one transaction each; return the ids the benchmark asks for."""
     from tradenexus import db
     from tradenexus.tenancy.models import Membership
@@ -32,8 +32,8 @@ def main(rows: int) -> dict[str, str]:
         many, version = _datasets(owner, rows)
         _uploads(owner, rows)
     with db.atomic():
-        _jobs(owner, rows, version.ref)
-        _audit(owner, rows, version.ref)
+        _jobs(owner, jobs or rows, version.ref)
+        _audit(owner, entries or rows, version.ref)
     with db.atomic():
         _lona(owner, rows, version)
     return {"dataset": many.ref, "version": version.ref, "user": f"usr_{owner.user_id.hex}"}
@@ -121,7 +121,7 @@ def _audit(owner: Any, rows: int, subject: str) -> None:
 
     head = Head.objects.get(tenant=owner.tenant)
     Entry.everyone.bulk_create(_chained(owner, head, rows, subject), batch_size=BATCH)
-    head.save(update_fields=["audit_seq", "audit_hash"])
+    head.save(update_fields=["audit_seq", "audit_hash", "audit_previous"])
 
 
 def _chained(owner: Any, head: Any, rows: int, subject: str) -> Iterator[Any]:
@@ -137,6 +137,7 @@ def _chained(owner: Any, head: Any, rows: int, subject: str) -> Iterator[Any]:
             request_id=f"bench-{number}", action="version.status", subject=subject if number % 100 == 0 else "dsv_",
             old="uploaded", new="validating", details={"n": number}, prev_hash=head.audit_hash,
         )  # fmt: skip
+        head.audit_previous = head.audit_hash
         entry.hash = head.audit_hash = chain.link(entry)
         yield entry
 
@@ -158,12 +159,15 @@ def _lona(owner: Any, rows: int, version: Any) -> None:
         tenant=owner.tenant, user=owner.user, name="bench", lona_name="bench", lona_strategy_id="1", state="ready"
     )
     strategy.save()
-    curve = [[START_NS // 10**6 + day * 86_400_000, 100_000.0 + day] for day in range(250)]
+    days = [f"2024-{1 + day // 28:02d}-{1 + day % 28:02d}T00:00:00Z" for day in range(250)]
+    equity = [{"date": day, "value": 100_000.0 + number} for number, day in enumerate(days)]
+    drawdown = [{"date": day, "pct": 0.5} for day in days]
+    trades = [{"time": day, "symbol": "SYM", "side": "buy", "price": 1.5, "quantity": 2.0} for day in days]
     Backtest.everyone.bulk_create(
         (
             Backtest(
                 tenant=owner.tenant, user=owner.user, strategy=strategy, status="completed", start_date="2024-01-01",
-                end_date="2024-12-31", metrics={"totalReturnPct": 1.0}, equity=curve, drawdown=curve, trades=curve,
+                end_date="2024-12-31", metrics={"totalReturnPct": 1.0}, equity=equity, drawdown=drawdown, trades=trades,
             )
             for _ in range(rows)
         ),
@@ -173,4 +177,4 @@ def _lona(owner: Any, rows: int, version: Any) -> None:
 
 if __name__ == "__main__":
     django.setup()
-    print(json.dumps(main(int(sys.argv[1]))))
+    print(json.dumps(main(*(int(word) for word in sys.argv[1:]))))

@@ -29,14 +29,14 @@ def measure(sizes: Sizes) -> list[Figure]:
         order = random.Random(1)
         for _ in range(sizes.requests):
             for label in order.sample(sorted(asked), len(asked)):
-                before = _cpu_ms(server)
+                before = cpu_ms(server)
                 took[label].append(_get(stack, *asked[label])[0] * 1000)
-                used[label].append(_cpu_ms(server) - before)
+                used[label].append(cpu_ms(server) - before)
     figures = [_figure(label, took[label], used[label]) for label in asked]
     return [_figure("all lists together", list(chain(*took.values())), list(chain(*used.values()))), *figures]
 
 
-def _cpu_ms(pid: int) -> float:
+def cpu_ms(pid: int) -> float:
     """Return the CPU time of another process so far in ms, ended threads included (Linux: clock_getcpuclockid)."""
     return time.clock_gettime((~pid << 3) | 2) * 1000
 

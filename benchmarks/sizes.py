@@ -14,24 +14,40 @@ FOLDER = Path(__file__).resolve().parent.parent / "build" / "bench"
 
 @dataclass(frozen=True)
 class Sizes:
-    """trades: rows of the tape; rows: of each filled table; idle_s and after_s: rests before memory is measured."""
+    """trades: rows of the tape, large: of the long one; rows, jobs, entries: of the filled tables; idle_s and after_s:
+    rests before memory is measured."""
 
     trades: int = tape.ROWS
     rounds: int = 3
     small_jobs: int = 30
     rows: int = 10_000
+    jobs: int = 100_000
+    entries: int = 1_000_000
+    large: int = 10_000_000
     requests: int = 60
     idle_s: float = 30
     after_s: float = 300
 
-    def tape(self) -> Path:
+    def tape(self, trades: int = 0) -> Path:
         """Return the simulated tape of this size, made unless it is there."""
-        path = FOLDER / f"tape-{self.trades}.csv"
+        trades = trades or self.trades
+        path = FOLDER / f"tape-{trades}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not tape.read_truth(path, self.trades):
-            subprocess.run([sys.executable, "-m", "tradenexus.stack.tape", str(path), str(self.trades)], check=True,
+        if not tape.read_truth(path, trades):
+            subprocess.run([sys.executable, "-m", "tradenexus.stack.tape", str(path), str(trades)], check=True,
                            capture_output=True)  # fmt: skip
         return path
 
 
-SMALL = Sizes(trades=20_000, rounds=1, small_jobs=3, rows=300, requests=3, idle_s=2, after_s=2)
+SMALL = Sizes(
+    trades=20_000,
+    rounds=1,
+    small_jobs=3,
+    rows=300,
+    jobs=300,
+    entries=300,
+    large=20_000,
+    requests=3,
+    idle_s=2,
+    after_s=2,
+)
