@@ -78,6 +78,7 @@ def test_nothing_of_a_hostile_file_is_ever_run(window, tmp_path):
     dataset = page.get_by_role("link", name="Open dataset").get_attribute("href")
     for tab in TABS:
         window.go(dataset + tab)
+        window.reveal()
         untouched(page)
     for path in ("/", "/uploads/", "/datasets/", "/jobs/", "/audit/", "/search?q=%3Cimg"):
         window.go(path)

@@ -22,6 +22,12 @@ _SCRIPT = re.compile(r"\.m?js(\?|$)")
 _DRAWN = (
     "() => new Promise(done => { let n = 3; const next = () => n-- ? requestAnimationFrame(next) : done(); next(); })"
 )
+# What is read only once somebody scrolls to it rests until then.
+_RESTLESS = (
+    "() => [...document.querySelectorAll('main .skeleton, main .htmx-request')].filter(part => part.checkVisibility())"
+    ".filter(part => !part.closest('[hx-trigger=revealed]:not(.htmx-request)')"
+    " || part.getBoundingClientRect().top < innerHeight).map(part => part.outerHTML.slice(0, 240))"
+)
 _SHIFTS = (
     "window.shifts = []; new PerformanceObserver(list => shifts.push(...list.getEntries().map(one => one.value)))"
     ".observe({type: 'layout-shift', buffered: true})"
@@ -60,11 +66,20 @@ class Visitor:
         return answer
 
     def settle(self) -> None:
-        """Wait until no skeleton is left and htmx is at rest."""
-        self.page.wait_for_function(
-            "() => document.readyState === 'complete' && ![...document.querySelectorAll("
-            "'main .skeleton, main .htmx-request')].some(part => part.checkVisibility())"
-        )
+        """Wait until no skeleton is left in view and htmx is at rest; a page that never rests is told by its part."""
+        from playwright.sync_api import TimeoutError as TooLong
+
+        try:
+            self.page.wait_for_function(f"() => document.readyState === 'complete' && !({_RESTLESS})().length")
+        except TooLong:
+            told = self.page.evaluate(f"() => [document.readyState, ...({_RESTLESS})()]")
+            raise AssertionError(f"{self.page.url} does not settle: {told}") from None
+
+    def reveal(self) -> None:
+        """Scroll to each part that is read only once it is seen, as somebody does who reads the whole page."""
+        while (waiting := self.page.locator("main .skeleton:visible")).count():
+            waiting.first.scroll_into_view_if_needed()
+            self.settle()
 
     def expect_complaint(self, pattern: str) -> None:
         """Allow what a test provokes on purpose."""
