@@ -58,7 +58,7 @@ def make(state: dict[str, Any], key: str, folder: Path) -> dict[str, str]:
         "backtest": f"/backtests/{backtest}/",
         "publication": f"/publishes/{publication}/",
         "job": f"/jobs/{job}/",
-        "publish": f"/datasets/{ids['good bars']}/publish/",
+        "publish": f"/datasets/{ids['good bars']}/v/1/publish/",  # candles made of it are newer
     }
 
 
