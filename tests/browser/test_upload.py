@@ -190,8 +190,7 @@ def test_several_files_go_three_at_a_time(page, tmp_path):
     page.wait_for_selector("[data-map-preview] tbody tr")
     page.click("[data-to-options]")
     page.click("[data-start]")
-    page.wait_for_selector(f"{ROW}:nth-child(4)[data-state=done]", timeout=150_000)
-    assert page.locator(f"{ROW}[data-state=done]").count() == 4
+    expect(page.locator(f"{ROW}[data-state=done]")).to_have_count(4, timeout=150_000)  # the last need not end last
     assert page.url.endswith("/uploads/")
 
 
