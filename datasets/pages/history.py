@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -25,16 +26,18 @@ class Lineage(DatasetPage):
         """Return nodes in order of their making, each with its address and what was made of it."""
         graph = lineage.of_version(self.version)
         labels = {node["id"]: node["label"] for node in graph["nodes"]}
-        nodes = [self._node(node, graph["edges"], labels) for node in graph["nodes"]]
+        made: dict[str, list[dict[str, str]]] = defaultdict(list)
+        for edge in graph["edges"]:
+            made[edge["from"]].append({"operation": edge["operation"], "label": labels[edge["to"]]})
+        nodes = [self._node(node, made[node["id"]]) for node in graph["nodes"]]
         drawn = [{name: node[name] for name in ("id", "kind", "label", "url", "note", "state")} for node in nodes]
         edges = [{"from": edge["from"], "to": edge["to"], "operation": edge["operation"]} for edge in graph["edges"]]
         return {"nodes": nodes, "graph": {"nodes": drawn, "edges": edges, "focus": self.version.ref}}
 
-    def _node(self, node: dict[str, Any], edges: list[dict[str, Any]], labels: dict[str, str]) -> dict[str, Any]:
+    def _node(self, node: dict[str, Any], made: list[dict[str, str]]) -> dict[str, Any]:
         details = node.get("details") or {}
         state = str(details.get("status") or details.get("state") or "")
         rows = details.get("rows")
-        made = [{"operation": e["operation"], "label": labels[e["to"]]} for e in edges if e["from"] == node["id"]]
         return {
             "id": node["id"],
             "kind": node["kind"],
