@@ -246,6 +246,7 @@ class Download(VersionView):
             VERSION,
             OpenApiParameter("what", str, enum=["raw", "canonical"], description="default: raw where there is one"),
             SYMBOL,
+            OpenApiParameter("file", int, description="number of a canonical file, as the version lists them"),
         ],
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
     )
@@ -260,9 +261,23 @@ class Download(VersionView):
             return streams.download(request, _reader(version.raw_key), version.size_bytes, version.sha256, name)
         if what != "canonical":
             raise BadRequest("what must be raw or canonical", {"fields": {"what": [what[:32]]}})
-        file: VersionFile = reads.files_of(version, self.symbol)[0]
+        file = self._chosen(version)
         name = f"{file.instrument}_{file.interval or version.kind}_v{version.number}.parquet"
         return streams.download(request, _reader(file.key), file.size_bytes, file.sha256, name)
+
+    def _chosen(self, version: DatasetVersion) -> VersionFile:
+        """Return the one file meant; BadRequest where several would fit, because one of them is not the version."""
+        number = self.number("file", None, 0, 2**31 - 1)
+        found = [file for file in reads.files_of(version, self.symbol) if number in (None, file.number)]
+        if len(found) == 1:
+            return found[0]
+        listed = [{"file": file.number, "symbol": file.instrument, "venue": file.venue} for file in found[:50]]
+        if not found:
+            raise NotFound(f"version {version.number} has no file {number}")
+        raise BadRequest(
+            f"version {version.number} has {len(found)} files here: name one with symbol=, or with file= by its number",
+            {"fields": {"symbol": ["required"]}, "files": listed},
+        )
 
 
 def _reader(key: str) -> Callable[[int, int], Iterator[bytes]]:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db.models import QuerySet
 from django.http import QueryDict
 
 from datasets import charts, reads
@@ -96,7 +97,7 @@ class Overview(ContentPage):
             "file_count": files.count(),
             "children": self.version.children.order_by("number")[:20],
             "asked": self._asked(),
-            "snippets": self._snippets(),
+            "snippets": self._snippets(files),
         }
 
     def _asked(self) -> list[tuple[str, Any]]:
@@ -106,10 +107,16 @@ class Overview(ContentPage):
         said = [(name, value) for name, value in params if isinstance(value, str) and value and name not in told]
         return [(re.sub("([A-Z])", r" \1", name).capitalize(), value) for name, value in said]
 
-    def _snippets(self) -> copy.Commands:
-        query = {"version": self.filled.number, "what": "canonical"}
-        path = f"/v1/datasets/{self.dataset.ref}/download"
-        return copy.commands("GET", path, cli=f"nexus dataset download {self.ref}", query=query)
+    def _snippets(self, files: QuerySet[VersionFile]) -> copy.Commands | None:
+        """How to fetch the first file; the others go by their symbols, and the command line takes all."""
+        path, first = f"/v1/datasets/{self.dataset.ref}/download", files.order_by("number").first()
+        number, cli = self.filled.number, f"nexus dataset download {self.ref}"
+        if first is not None:
+            query = {"version": number, "what": "canonical", "symbol": first.instrument, "file": first.number}
+            return copy.download(path, query, f"v{number}-{first.number}.parquet", f"{cli} --canonical")
+        if not self.filled.raw_key:
+            return None
+        return copy.download(path, {"version": number, "what": "raw"}, f"v{number}-raw", f"{cli} --raw")
 
 
 class Columns(ContentPage):

@@ -179,7 +179,8 @@ def version(call: Handler, _: Any, dataset_id: str, number: str) -> None:
     item = call.platform.datasets.get(dataset_id)
     if item is None or int(number) != item["version"]:
         return call.refuse(404, "NOT_FOUND", "no such version")
-    call.ok({"version": shown_version(item) | {"files": [{"symbol": symbol} for symbol in item["symbols"]]}})
+    files = [{"number": n, "symbol": symbol, "venue": f"V{n}"} for n, symbol in enumerate(item["symbols"])]
+    call.ok({"version": shown_version(item) | {"files": files}})
 
 
 def action(call: Handler, body: Any, dataset_id: str, action: str) -> None:

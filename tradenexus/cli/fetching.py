@@ -39,20 +39,21 @@ def wanted(version: dict[str, Any], symbols: str | None, raw: bool | None) -> li
             raise Usage("--raw is the whole file as it was uploaded", why="--symbols chooses among canonical files")
         name = downloads.safe_name(version.get("filename") or f"{version['datasetId']}-v{number}")
         return [Wanted({"version": number, "what": "raw"}, name)]
-    held = list(dict.fromkeys(file["symbol"] for file in version.get("files") or []))
+    files = version.get("files") or []
+    held = list(dict.fromkeys(file["symbol"] for file in files))
     chosen = [symbol for symbol in symbols.split(",") if symbol] if symbols else held
     missing = [symbol for symbol in chosen if symbol not in held]
     if missing or not chosen:
         raise Missing(
             f"version {number} has no {', '.join(missing) or 'files'}", why=f"it has {', '.join(held) or 'none'}"
         )
-    return [
-        Wanted(
-            {"version": number, "what": "canonical", "symbol": symbol},
-            downloads.safe_name(f"{symbol}-v{number}.parquet"),
-        )
-        for symbol in chosen
-    ]
+    return [_file(file, number, held, files) for symbol in chosen for file in files if file["symbol"] == symbol]
+
+
+def _file(file: dict[str, Any], version: int, held: list[str], files: list[dict[str, Any]]) -> Wanted:
+    symbol, venue = file["symbol"], "" if len(held) == len(files) else f"-{file['venue']}"
+    params = {"version": version, "what": "canonical", "symbol": symbol, "file": file["number"]}
+    return Wanted(params, downloads.safe_name(f"{symbol}{venue}-v{version}.parquet"))
 
 
 def fetch_all(nx: Invocation, target: Target, version: dict[str, Any], files: list[Wanted], out: Path | None) -> None:

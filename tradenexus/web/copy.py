@@ -9,6 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+_CLIENT = (
+    "import os, httpx\n"
+    'client = httpx.Client(base_url=os.environ["NEXUS_URL"],\n'
+    '    headers={"Authorization": f"Bearer {os.environ[\'NEXUS_TOKEN\']}"})\n'
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Commands:
@@ -28,9 +34,28 @@ def commands(
     method: str, path: str, body: Mapping[str, Any] | None = None, cli: str = "", query: Mapping[str, Any] | None = None
 ) -> Commands:
     """Return the commands for an API call; URL and credential are `$NEXUS_URL` and `$NEXUS_TOKEN`."""
-    asked = {name: value for name, value in (query or {}).items() if value not in (None, "")}
-    address = f"{path}?{urlencode(asked, doseq=True)}" if asked else path
+    address = _address(path, query)
     return Commands(_curl(method, address, body), cli, _python(method, address, body))
+
+
+def download(path: str, query: Mapping[str, Any], name: str, cli: str) -> Commands:
+    """Return the commands that fetch bytes into a file of that name, piece by piece."""
+    address = _address(path, query)
+    curl = _curl("GET", address, None).replace("curl -sS", f"curl -sS -o {shlex.quote(name)}", 1)
+    python = (
+        f"{_CLIENT}"
+        f"with client.stream('GET', {address!r}) as answer:\n"
+        "    answer.raise_for_status()\n"
+        f"    with open({name!r}, 'wb') as file:\n"
+        "        for part in answer.iter_bytes():\n"
+        "            file.write(part)"
+    )
+    return Commands(curl, cli, python)
+
+
+def _address(path: str, query: Mapping[str, Any] | None) -> str:
+    asked = {name: value for name, value in (query or {}).items() if value not in (None, "")}
+    return f"{path}?{urlencode(asked, doseq=True)}" if asked else path
 
 
 def _curl(method: str, address: str, body: Mapping[str, Any] | None) -> str:
@@ -48,9 +73,7 @@ def _curl(method: str, address: str, body: Mapping[str, Any] | None) -> str:
 def _python(method: str, address: str, body: Mapping[str, Any] | None) -> str:
     sent = f", json={body!r}" if body is not None else ""
     return (
-        "import os, httpx\n"
-        'client = httpx.Client(base_url=os.environ["NEXUS_URL"],\n'
-        '    headers={"Authorization": f"Bearer {os.environ[\'NEXUS_TOKEN\']}"})\n'
+        f"{_CLIENT}"
         f"answer = client.request({method!r}, {address!r}{sent})\n"
         "answer.raise_for_status()\n"
         "print(answer.json())"

@@ -88,6 +88,20 @@ def test_download_gives_bytes_ranges_and_the_digest(owner, bars):
     assert whole["Content-Disposition"].startswith("attachment")
 
 
+def test_one_of_several_files_is_not_taken_for_the_version(owner, bars):
+    only = VersionFile.objects.get(version=bars)
+    twin = {"instrument": "ETH-USD", "key": only.key, "rows": only.rows, "size_bytes": only.size_bytes}
+    times = {"sha256": only.sha256, "t0_ns": only.t0_ns, "t1_ns": only.t1_ns}
+    VersionFile.objects.create(version=bars, number=only.number + 1, **twin, **times)
+    refused = get(owner, bars, "download?what=canonical", 400).data["error"]
+    assert "has 2 files here: name one with symbol=" in refused["message"]
+    assert [file["symbol"] for file in refused["details"]["files"]] == ["BTC-USD", "ETH-USD"]
+    for asked in ("symbol=ETH-USD", f"file={only.number + 1}", f"symbol=ETH-USD&file={only.number + 1}"):
+        assert "ETH-USD" in get(owner, bars, f"download?what=canonical&{asked}")["Content-Disposition"]
+    assert get(owner, bars, "download?what=canonical&file=99", 404).data["error"]["code"] == "NOT_FOUND"
+    assert get(owner, bars, "download?what=canonical&file=x", 400).data["error"]["code"] == "VALIDATION_ERROR"
+
+
 def test_before_validation_the_report_is_empty_and_rows_are_refused_by_name(owner):
     version = factories.version_in(owner, "uploaded")
     report = get(owner, version, "quality-report").data["qualityReport"]

@@ -35,6 +35,14 @@ def test_canonical_files_come_one_per_symbol(platform, nexus, dataset, home):
     assert nexus("dataset", "download", "btc", "--symbols", "XRP").code == 5
 
 
+def test_a_symbol_of_two_venues_is_two_files(platform, nexus, dataset, home):
+    dataset["symbols"] = ["BTC-USD", "BTC-USD"]
+    assert nexus("dataset", "download", "btc", "--symbols", "BTC-USD", "--out", home).code == 0
+    assert sorted(path.name for path in home.iterdir()) == ["BTC-USD-V0-v1.parquet", "BTC-USD-V1-v1.parquet"]
+    asked = [path for _, path, _ in platform.headers_seen if "/download" in path]
+    assert len(asked) >= 2
+
+
 def test_a_broken_download_goes_on_with_a_range(platform, nexus, dataset, home):
     platform.cuts = [700_000, 500_000]
     assert nexus("dataset", "download", "btc").code == 0
