@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 
 from tradenexus import home
 
+admin.autodiscover()
 urlpatterns = [
     path("", home.Home.as_view(), name="home"),
     path("healthz", home.healthz),

@@ -19,6 +19,7 @@ from tradenexus.ops import counting
 from tradenexus.tenancy.models import ApiKey, Tenant, User
 
 pytestmark = pytest.mark.django_db
+admin.autodiscover()  # as the addresses do
 DESKS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 NAMES = [model._meta.label for model in DESKS]
 EXPECTED = {"audit.Entry", "jobs.Job", "jobs.Worker", "tenancy.ApiKey", "datasets.DatasetVersion", "lona.Publication"}
