@@ -1,6 +1,12 @@
 // Menus that close, toasts, failed requests in words, links to share, the shortcuts sheet. No framework, no imports.
 const seconds = 6;
 
+// Tabs wider than a phone: the one that is open is in sight.
+for (const tab of document.querySelectorAll(".tabs a[aria-current]")) {
+  const row = tab.parentElement;
+  row.scrollLeft = tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2;
+}
+
 /** Show a message: results of one's own actions vanish, failures stay until closed. */
 function toast(text, bad = false) {
   const box = document.createElement("div");

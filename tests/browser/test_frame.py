@@ -155,6 +155,12 @@ def test_a_viewer_is_told_which_role_is_missing(visit, things):
     expect(visitor.page.get_by_role("link", name="Upload data")).to_have_count(0)
 
 
+def test_the_open_tab_is_in_sight_on_a_phone(visit, things):
+    visitor = visit(phone=True)
+    visitor.go(f"/datasets/{things['tape']}/activity/")
+    expect(visitor.page.locator(".tabs [aria-current=page]")).to_be_in_viewport(ratio=0.9)
+
+
 @pytest.mark.parametrize("name", ["Home", "Datasets", "Jobs", "Backtests"])
 def test_the_phone_has_a_bottom_bar(visit, name):
     visitor = visit(phone=True)

@@ -84,6 +84,8 @@ def test_a_screen_with_content(tour, stack, things, name):
         assert scripts
         assert weigh(stack, scripts) <= (BASE if name in PLAIN else HEAVIEST)
         holds(visitor)
+    if name == "api-reference":
+        visitor.page.wait_for_selector(".opblock")
     visitor.shoot(name)
     assert visitor.complained() == []
 
