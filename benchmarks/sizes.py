@@ -25,6 +25,7 @@ class Sizes:
     entries: int = 1_000_000
     large: int = 10_000_000
     requests: int = 60
+    upload_bytes: int = 64 << 20
     idle_s: float = 30
     after_s: float = 300
 
@@ -48,6 +49,7 @@ SMALL = Sizes(
     entries=300,
     large=20_000,
     requests=3,
+    upload_bytes=1 << 20,
     idle_s=2,
     after_s=2,
 )
