@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from collections.abc import Sequence
+from typing import Any
 
 from datasets.models import Dataset, DatasetVersion
 from tradenexus import ids
+from tradenexus.audit import about
 from tradenexus.audit.models import Entry
+from tradenexus.rest import pagination
 
 TOLD = 1_000  # versions whose entries a dataset's activity lists; an older version's is asked for by itself
 
@@ -18,11 +21,10 @@ def subjects_of(dataset: Dataset) -> dict[str, str]:
     return {dataset.ref: "dataset"} | {ids.encode(DatasetVersion.prefix, one): f"v{number}" for one, number in numbers}
 
 
-def entries(dataset: Dataset, subjects: list[str]) -> QuerySet[Entry]:
-    """Return the entries about the subjects; order and page them by `seq`.
+def entries(dataset: Dataset, subjects: list[str]) -> pagination.Source:
+    """Return the source of the entries about the subjects, newest first, to be paged by `-seq`."""
 
-    Two steps, because SQLite would rather walk the whole trail in order than sort the few that are meant.
-    """
-    mine = Entry.of(dataset.tenant_id)
-    found = mine.filter(subject__in=subjects).order_by().values_list("seq", flat=True)
-    return mine.filter(seq__in=sorted(found, reverse=True)[:20_000])
+    def following(last: Sequence[Any] | None, most: int) -> list[Entry]:
+        return about.newest(dataset.tenant_id, subjects, last[0] if last else None, most)
+
+    return following

@@ -19,11 +19,14 @@ from tradenexus.errors import BadRequest
 from tradenexus.rest.views import respond
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
+# Rows that no one queryset finds well: (the last row's values in the order, or None; how many) -> the rows that follow.
+# ValueError or TypeError for values that are not of this list.
+Source = Callable[[Sequence[Any] | None, int], list[Any]]
 
 
 def page(
     request: Request,
-    rows: QuerySet[Any],
+    rows: QuerySet[Any] | Source,
     render: Callable[[Any], dict[str, Any]],
     order: Sequence[str] = ("-created_at", "-id"),
 ) -> Response:
@@ -32,16 +35,24 @@ def page(
     return respond(request, {"items": [render(row) for row in items], "nextCursor": cursor})
 
 
-def slice_of(rows: QuerySet[Any], order: Sequence[str], limit: int, cursor: str | None) -> tuple[list[Any], str | None]:
+def slice_of(
+    rows: QuerySet[Any] | Source, order: Sequence[str], limit: int, cursor: str | None
+) -> tuple[list[Any], str | None]:
     """Return up to `limit` rows after `cursor`, and the cursor of the next page or None."""
-    if cursor:
-        try:
-            rows = rows.filter(_after(order, _decode(cursor, order)))
-        except (ValueError, TypeError, ValidationError) as error:  # well formed, but not of this list
-            raise _not_ours() from error
-    found = list(rows.order_by(*order)[: limit + 1])
+    last = _decode(cursor, order) if cursor else None
+    try:
+        found = _following(rows, order, last, limit + 1) if isinstance(rows, QuerySet) else rows(last, limit + 1)
+    except (ValueError, TypeError, ValidationError) as error:  # well formed, but not of this list
+        if not cursor:
+            raise
+        raise _not_ours() from error
     more = len(found) > limit
     return found[:limit], _encode(found[limit - 1], order) if more else None
+
+
+def _following(rows: QuerySet[Any], order: Sequence[str], last: Sequence[Any] | None, most: int) -> list[Any]:
+    rows = rows.filter(_after(order, last)) if last else rows
+    return list(rows.order_by(*order)[:most])
 
 
 def limit_of(request: Request) -> int:

@@ -27,7 +27,10 @@ class Page:
 
 
 def page(
-    request: HttpRequest, rows: QuerySet[Any], order: Sequence[str] = ("-created_at", "-id"), limit: int = LIMIT
+    request: HttpRequest,
+    rows: QuerySet[Any] | pagination.Source,
+    order: Sequence[str] = ("-created_at", "-id"),
+    limit: int = LIMIT,
 ) -> Page:
     """Return the page the query string asks for; `order` ends with a unique field. BadRequest for a bad cursor."""
     given = request.GET.get("cursor")
