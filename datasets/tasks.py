@@ -12,25 +12,27 @@ from datasets.uploads import expiry, ingest, sessions
 from tradenexus.jobs import registry, schedules
 
 
-@registry.handler(validation.JOB, heavy=True, on_failure=validation.on_failure, on_retry=validation.on_retry)
+@registry.handler(
+    validation.JOB, "Validate", heavy=True, on_failure=validation.on_failure, on_retry=validation.on_retry
+)
 def validate(run: Any) -> dict[str, Any]:
     """Read a raw file for the first time and give the verdict."""
     return validation.run_job(run)
 
 
-@registry.handler(candles.JOB, heavy=True, on_failure=candles.on_failure, on_retry=candles.on_retry)
+@registry.handler(candles.JOB, "Make candles", heavy=True, on_failure=candles.on_failure, on_retry=candles.on_retry)
 def build_candles(run: Any) -> dict[str, Any]:
     """Make bars of trades, quotes or finer bars."""
     return candles.run_job(run)
 
 
-@registry.handler(sessions.INGEST, on_failure=ingest.failed, on_retry=ingest.retried)
+@registry.handler(sessions.INGEST, "Receive upload", on_failure=ingest.failed, on_retry=ingest.retried)
 def ingest_upload(run: Any) -> dict[str, Any]:
     """Verify received bytes and make them a version's raw file."""
     return ingest.ingest(run)
 
 
-@registry.handler(sessions.NEXT)
+@registry.handler(sessions.NEXT, "Start what follows the upload")
 def go_onward(run: Any) -> dict[str, Any]:
     """Start what was asked to follow an upload by itself: its validation, then its candles."""
     version = versions.resolve(run.actor.tenant_id, run.params["versionId"])
@@ -48,7 +50,11 @@ def go_onward(run: Any) -> dict[str, Any]:
 
 
 @registry.handler(
-    scrub.JOB, heavy=True, phases=("reading",), reuses="Nothing: every stored byte of the version is read again."
+    scrub.JOB,
+    "Verify stored bytes",
+    heavy=True,
+    phases=("reading",),
+    reuses="Nothing: every stored byte of the version is read again.",
 )
 def verify_version(run: Any) -> dict[str, Any]:
     """Compare a version's stored bytes with the digests written down."""
@@ -57,6 +63,7 @@ def verify_version(run: Any) -> dict[str, Any]:
 
 @registry.handler(
     bulk.JOB,
+    "Act on many datasets",
     reuses="Datasets that were acted on, or refused, are left alone; it goes on with the rest.",
 )
 def act_on_many(run: Any) -> dict[str, Any]:
@@ -64,7 +71,7 @@ def act_on_many(run: Any) -> dict[str, Any]:
     return bulk.carry(run)
 
 
-@registry.handler(expiry.SWEEP)
+@registry.handler(expiry.SWEEP, "Remove expired uploads")
 def sweep_uploads(run: Any) -> dict[str, Any]:
     """Remove uploads whose last byte is too long ago."""
     return expiry.sweep(run.job.request_id)

@@ -28,6 +28,7 @@ def _publish_again(job: Job, actor: Actor) -> None:
 
 @registry.handler(
     "lona.publish",
+    "Publish to Lona",
     heavy=True,
     max_attempts=12,
     on_failure=_publish_ended,
@@ -58,6 +59,7 @@ def _backtest_again(job: Job, actor: Actor) -> None:
 # is then one job, and a restart goes on from the stored report id.
 @registry.handler(
     "lona.backtest",
+    "Run backtest",
     max_attempts=12,
     on_failure=_backtest_ended,
     on_retry=_backtest_again,
@@ -72,7 +74,7 @@ def backtest(run: Run) -> dict[str, Any]:
     return carry.carry_out(run, run.params["backtestId"])
 
 
-@registry.handler("lona.reconcile", max_attempts=3)
+@registry.handler("lona.reconcile", "Reconcile with Lona", max_attempts=3)
 def reconcile_one(run: Run) -> dict[str, Any]:
     """Compare one publication with the provider and mend our side; what it comes to is recorded there."""
     from lona import errors, reconcile
@@ -91,7 +93,7 @@ def reconcile_one(run: Run) -> dict[str, Any]:
     return {"mapping": found.state, "reason": found.reason}
 
 
-@registry.handler("lona.look_again", max_attempts=3)
+@registry.handler("lona.look_again", "Look again for lost answers", max_attempts=3)
 def look_again(run: Run) -> dict[str, Any]:
     """Take up publications whose answer was lost and whose job has ended; for the whole installation."""
     from lona.models import Publication, PublicationState

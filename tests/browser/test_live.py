@@ -16,7 +16,7 @@ from tests.browser.visitor import hide
 pytestmark = pytest.mark.browser
 
 SEEN = "main [id^=entry-]"
-SEEN_BY = {"home": "dataset.candles", "candles": re.compile(r"v\d+ \(latest\)")}
+SEEN_BY = {"home": "Make candles", "candles": re.compile(r"v\d+ \(latest\)")}
 
 
 def happen(api) -> None:

@@ -13,6 +13,7 @@ from tradenexus.actor import Actor
 from tradenexus.errors import Conflict
 from tradenexus.jobs import draining, queue, registry
 from tradenexus.jobs.models import Attempt, Job, Schedule, State, Worker
+from tradenexus.jobs.templatetags import kinds
 from tradenexus.ops import columns, filters
 from tradenexus.ops.deeds import Deed
 from tradenexus.ops.desk import Desk
@@ -47,14 +48,14 @@ class JobDesk(Desk):
     list_display = (
         "ref",
         "tenant",
-        "kind",
+        "what",
         columns.chip("state"),
         "subject",
         "attempts",
         "created_at",
         "finished_at",
     )
-    list_filter = ("state", filters.known("kind", registry.names))
+    list_filter = ("state", filters.known("kind", registry.labelled))
     list_select_related = ("tenant",)
     exact = ("subject",)
     search_help_text = "The typed id of a job (job_…) or of what it is about (dsv_…, bt_…)"
@@ -84,8 +85,13 @@ class JobDesk(Desk):
     )
 
     def name_of(self, thing: Job) -> str:
-        """Its kind."""
-        return thing.kind
+        """What it does."""
+        return registry.label(thing.kind)
+
+    @admin.display(description="kind", ordering="kind")
+    def what(self, job: Job) -> str:
+        """Say what it does, the kind in the title."""
+        return kinds.job_kind(job.kind)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         """Leave what can be long out of the list."""

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from tradenexus.jobs.errors import Cancelled, KindUnknown, LeaseLost
 
-__all__ = ["Cancelled", "Kind", "LeaseLost", "RetryLater", "find", "handler", "names"]
+__all__ = ["Cancelled", "Kind", "LeaseLost", "RetryLater", "find", "handler", "label", "labelled", "names"]
 
 Handler = Callable[[Any], "dict[str, Any] | None"]
 OnFailure = Callable[..., None]  # (run_or_job, actor, error, outcome)
@@ -35,6 +35,7 @@ class Kind:
     """One kind of job and how it is run."""
 
     name: str
+    label: str
     function: Handler
     heavy: bool
     max_attempts: int
@@ -50,6 +51,7 @@ _KINDS: dict[str, Kind] = {}
 
 def handler(
     name: str,
+    label: str,
     *,
     heavy: bool = False,
     max_attempts: int | None = None,
@@ -61,6 +63,7 @@ def handler(
 ) -> Callable[[Handler], Handler]:
     """Register a function as the handler of a kind.
 
+    label: what it does, in words for people: a verb and its object, as a button says it. Programs go by the name.
     heavy: at most settings.NEXUS_HEAVY_JOBS of these run at once on a host.
     on_failure(run_or_job, actor, error, outcome): runs in the transaction that ends the job as failed, cancelled or
     stalled, so that the domain row leaves its running state with it. It may run in another process than the handler.
@@ -72,13 +75,15 @@ def handler(
 
     def register(function: Handler) -> Handler:
         attempts, limit = max_attempts or settings.NEXUS_JOB_MAX_ATTEMPTS, limit_s or settings.NEXUS_JOB_LIMIT_S
-        _add(Kind(name, function, heavy, attempts, on_failure, on_retry, limit, phases, reuses))
+        _add(Kind(name, label, function, heavy, attempts, on_failure, on_retry, limit, phases, reuses))
         return function
 
     return register
 
 
 def _add(kind: Kind) -> None:
+    if not kind.label.strip() or kind.label == kind.name:
+        raise ValueError(f"job kind {kind.name!r} has no label: say in words what it does")
     known = _KINDS.get(kind.name)
     if known is not None and known.function.__module__ != kind.function.__module__:
         places = f"{known.function.__module__}, {kind.function.__module__}"
@@ -92,6 +97,17 @@ def find(name: str) -> Kind:
         return _KINDS[name]
     except KeyError:
         raise KindUnknown(f"no app knows the job kind {name!r}", {"kind": name}) from None
+
+
+def label(name: str) -> str:
+    """Return what a kind does in words; the name itself for a kind that no app here knows any more."""
+    kind = _KINDS.get(name)
+    return kind.label if kind else name
+
+
+def labelled() -> list[tuple[str, str]]:
+    """Return (name, label) of all kinds known here, sorted by label."""
+    return sorted(((kind.name, kind.label) for kind in _KINDS.values()), key=lambda pair: pair[1].casefold())
 
 
 def names() -> list[str]:

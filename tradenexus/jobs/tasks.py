@@ -17,7 +17,7 @@ PRUNE = "platform.prune"
 EVERY_S, STEP = 3_600, 1_000
 
 
-@registry.handler(PRUNE)
+@registry.handler(PRUNE, "Remove what has expired")
 def prune(run: Any) -> dict[str, int]:
     """Remove events and idempotency keys older than the settings keep them."""
     now = db.now()

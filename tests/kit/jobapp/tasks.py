@@ -28,7 +28,7 @@ def note(run: Any, word: str) -> None:
             stream.write(f"{word} {run.job.ref} {run.token} {os.getpid()}\n")
 
 
-@registry.handler("test.echo")
+@registry.handler("test.echo", "Echo for a test")
 def echo(run):
     """Finish in an effect."""
     with run.effect() as effect:
@@ -37,7 +37,7 @@ def echo(run):
     return {"ignored": True}
 
 
-@registry.handler("test.effect")
+@registry.handler("test.effect", "Effect for a test")
 def effect_of(run):
     """Leave one audit entry, in the transaction that ends the job."""
     time.sleep(run.params.get("nap_s", 0.0))
@@ -46,14 +46,14 @@ def effect_of(run):
         outbox.record(run.actor, "test.effect", run.job.ref)
 
 
-@registry.handler("test.plain")
+@registry.handler("test.plain", "Plain for a test")
 def plain(run):
     """Finish by returning."""
     note(run, "done")
     return {"plain": True}
 
 
-@registry.handler("test.heavy", heavy=True)
+@registry.handler("test.heavy", "Heavy for a test", heavy=True)
 def heavy(run):
     """Note begin and end around a nap."""
     note(run, "begin")
@@ -62,7 +62,7 @@ def heavy(run):
     return {}
 
 
-@registry.handler("test.nap")
+@registry.handler("test.nap", "Nap for a test")
 def nap(run):
     """Sleep, reporting progress and asking for a cancel."""
     note(run, "begin")
@@ -76,7 +76,7 @@ def nap(run):
     return {"napped": True}
 
 
-@registry.handler("test.deaf")
+@registry.handler("test.deaf", "Deaf for a test")
 def deaf(run):
     """Sleep without ever asking."""
     note(run, "begin")
@@ -93,7 +93,7 @@ def told(run_or_job, actor, error, outcome):
             stream.write(f"told {job.ref} {outcome} {error.code}\n")
 
 
-@registry.handler("test.poison", max_attempts=2, on_failure=told)
+@registry.handler("test.poison", "Poison for a test", max_attempts=2, on_failure=told)
 def poison(run):
     """End its process, in the way the params say."""
     note(run, "begin")
@@ -109,13 +109,13 @@ def poison(run):
     raise ValueError("a secret nobody may read")
 
 
-@registry.handler("test.refuse", on_failure=told)
+@registry.handler("test.refuse", "Refuse for a test", on_failure=told)
 def refuse(run):
     """Fail for good."""
     raise Refused("no", {"why": "because"})
 
 
-@registry.handler("test.later", max_attempts=3, on_failure=told)
+@registry.handler("test.later", "Later for a test", max_attempts=3, on_failure=told)
 def later(run):
     """Fail for now, until the attempt the params name."""
     note(run, "begin")
@@ -124,13 +124,13 @@ def later(run):
     return {"attempt": run.job.attempts}
 
 
-@registry.handler("test.badhook", on_failure=lambda *_: 1 / 0)
+@registry.handler("test.badhook", "Badhook for a test", on_failure=lambda *_: 1 / 0)
 def badhook(run):
     """Fail, with a hook that fails too."""
     raise Refused("no")
 
 
-@registry.handler("test.tick")
+@registry.handler("test.tick", "Tick for a test")
 def tick(run):
     """Run by a schedule, in workers that are told so."""
     return {}

@@ -23,7 +23,7 @@ LEVELS = ("debug", "info", "warning", "error")
 # What terminals take as orders: CSI and OSC sequences, other escapes, then every other control character.
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 REUSES = "It starts again from its beginning with the same parameters; what is stored already is found by its digest."
-UNKNOWN_KIND = registry.Kind("", lambda run: None, False, 1, None, None, 0)
+UNKNOWN_KIND = registry.Kind("", "", lambda run: None, False, 1, None, None, 0)
 
 
 def plain(text: str) -> str:
@@ -130,8 +130,8 @@ def _state(page: Page, job: Job) -> dict[str, Any]:
         "reuses": kind.reuses or REUSES,
         "queued_silent": job.state == State.QUEUED and rows.workers_silent(now),
         "waited_s": (now - job.created_at).total_seconds(),
-        "title": f"{job.kind} {job.ref[:12]}",
-        "heading": job.kind,
+        "title": f"{registry.label(job.kind)} {job.ref[:12]}",
+        "heading": registry.label(job.kind),
         "crumbs": [("Home", "/"), ("Jobs", "/jobs/"), (job.ref, None)],
     }
 

@@ -44,7 +44,7 @@ class JobListPage(Page):
             "filtered": any(asked.values()),
             "total": sum(counts.values()),
             "states": [(state, counts.get(state, 0)) for state in State.values],
-            "kinds": registry.names(),
+            "kinds": registry.labelled(),
             "spans": SINCE,
             "about": self._about(asked),
             "timeline": drawn(self.actor.tenant_id, asked),

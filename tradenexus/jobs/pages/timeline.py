@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tradenexus import ids
+from tradenexus.jobs import registry
 from tradenexus.jobs.models import Job, State
 
 NOW_AT = 94.0  # percent; what waits stands right of it
@@ -41,6 +42,7 @@ class Lane:
     """The jobs of one kind."""
 
     kind: str
+    label: str
     bars: list[Bar] = field(default_factory=list)
     jobs: int = 0
     bad: int = 0
@@ -48,7 +50,7 @@ class Lane:
     @property
     def words(self) -> str:
         """The lane in one sentence, for those who do not see it."""
-        return f"{self.kind}: {self.jobs} {'job' if self.jobs == 1 else 'jobs'}, {self.bad} not well ended"
+        return f"{self.label}: {self.jobs} {'job' if self.jobs == 1 else 'jobs'}, {self.bad} not well ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def draw(rows: Iterable[Cells], start: datetime, now: datetime, cut: bool = Fals
     lanes: dict[str, Lane] = {}
     spots: dict[tuple[str, int], Bar] = {}
     for key, kind, state, created, began, ended in rows:
-        lane = lanes.setdefault(kind, Lane(kind))
+        lane = lanes.setdefault(kind, Lane(kind, registry.label(kind)))
         lane.jobs += 1
         lane.bad += state in (State.FAILED, State.STALLED)
         if state == State.QUEUED:
@@ -86,7 +88,7 @@ def draw(rows: Iterable[Cells], start: datetime, now: datetime, cut: bool = Fals
             width = max(_at(ended or now, start, span) - x, SPOT)
             x = min(x, NOW_AT - width)  # what has ended does not reach beyond now
         _put(lane, spots, Bar(round(x, 2), round(width, 2), state, ids.encode(Job.prefix, key)))  # type: ignore[arg-type]
-    ordered = sorted(lanes.values(), key=lambda lane: lane.kind)
+    ordered = sorted(lanes.values(), key=lambda lane: lane.label.casefold())
     return Timeline(ordered, _ticks(start, now, span), NOW_AT, span / 3600, cut)
 
 

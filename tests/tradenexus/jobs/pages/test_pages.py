@@ -254,3 +254,15 @@ def test_jobs_about_a_dataset_are_found_by_its_id(browser, owner, submit):
     assert f"/jobs/{job.ref}/" in text
     assert f"/jobs/{other.ref}/" not in text
     assert "tape &lt;b&gt;@1" in text
+
+
+def test_pages_say_what_a_job_does_and_keep_the_kind_in_the_title(browser, submit):
+    job = submit(kind="dataset.validate")
+    for address in ("/jobs/", f"/jobs/{job.ref}/", f"/jobs/{job.ref}/_row/", "/jobs/_home/"):
+        page = browser.get(address).content.decode()
+        assert ">Validate<" in page
+        assert ">dataset.validate<" not in page
+    listed = browser.get("/jobs/?kind=dataset.validate").content.decode()
+    assert '<span title="dataset.validate">Validate</span>' in listed
+    assert '<option value="dataset.validate" title="dataset.validate" selected>Validate</option>' in listed
+    assert ">Make candles</option>" in listed
