@@ -9,6 +9,9 @@ from uuid import UUID
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from datasets import descriptions
+from datasets.market import intervals
+from datasets.market.kinds import TICKS
 from datasets.models import Dataset, DatasetVersion, Status, UploadSession
 from tradenexus import db, ids
 from tradenexus.actor import Actor
@@ -22,7 +25,7 @@ SORTS = {
     "-name": ("-name", "-id"),
 }
 KINDS = ["trades", "quotes", "bars"]
-FILTERS = ("state", "kind", "symbol", "owner", "freshness", "q", "sort")
+FILTERS = ("state", "kind", "symbol", "vendor", "assetClass", "resolution", "owner", "freshness", "q", "sort")
 # When the newest version was begun: less than so many hours ago, or `older` than the longest of them.
 FRESHNESS = {"24h": 24, "7d": 7 * 24, "30d": 30 * 24}
 OLDER = "older"
@@ -53,6 +56,12 @@ def filtered(actor: Actor, asked: Mapping[str, str]) -> QuerySet[Dataset]:
         rows = rows.filter(kind=asked["kind"])
     if asked.get("symbol"):
         rows = rows.filter(symbols_text__contains=f"|{_text(asked['symbol'])}|")
+    if asked.get("vendor"):
+        rows = rows.filter(vendor=_text(asked["vendor"]))
+    if asked.get("assetClass"):
+        rows = rows.filter(asset_class=descriptions.checked("asset_class", asked["assetClass"]))
+    if asked.get("resolution"):
+        rows = rows.filter(resolution=_resolution(asked["resolution"]))
     if asked.get("owner"):
         rows = rows.filter(owner_id=_person(actor, _text(asked["owner"])))
     if asked.get("freshness"):
@@ -76,6 +85,17 @@ def _person(actor: Actor, text: str) -> UUID:
         raise BadRequest(message, {"fields": {"owner": [text[:64]]}}) from None
 
 
+def _resolution(text: str) -> str:
+    """Return the resolution meant: 60m is 1h."""
+    if text == TICKS:
+        return TICKS
+    try:
+        return str(intervals.parse(text))
+    except intervals.FrequencyUnsupported:
+        message = f"resolution must be {TICKS} or an interval such as {', '.join(intervals.LISTED)}"
+        raise BadRequest(message, {"fields": {"resolution": [text[:32]]}}) from None
+
+
 def _fresh(tenant_id: UUID, asked: str) -> Q:
     if asked not in FRESHNESS and asked != OLDER:
         known = ", ".join([*FRESHNESS, OLDER])
@@ -97,6 +117,15 @@ def _matching(text: str) -> Q:
         return Q(id=ids.decode(Dataset.prefix, text))
     except ValueError:
         return Q(name__icontains=text)
+
+
+def said(tenant_id: UUID, field: str, most: int = 200) -> list[str]:
+    """Return what any dataset of the workspace has as its vendor, asset_class or resolution, sorted, the first `most`.
+
+    Read off the index of that field alone.
+    """
+    rows = Dataset.of(tenant_id).filter(**{f"{field}__gt": ""}).order_by(field).values_list(field, flat=True)
+    return list(rows.distinct()[:most])
 
 
 def counts(tenant_id: UUID) -> dict[str, int]:

@@ -26,6 +26,9 @@ COLUMNS = {
     "state": "Version and state",
     "published": "Published",
     "symbols": "Symbols",
+    "resolution": "Resolution",
+    "vendor": "Vendor",
+    "asset_class": "Asset class",
     "range": "Range",
     "coverage": "Coverage",
     "score": "Score",
@@ -34,7 +37,7 @@ COLUMNS = {
     "size": "Size",
     "owner": "Owner",
 }
-DEFAULT = [name for name in COLUMNS if name not in ("published", "owner")]
+DEFAULT = [name for name in COLUMNS if name not in ("published", "resolution", "vendor", "asset_class", "owner")]
 
 
 class ViewNameTaken(Conflict):

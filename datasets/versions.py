@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from datasets import lifecycle
+from datasets.market import kinds
 from datasets.models import Dataset, DatasetVersion, Status, VersionFile
 from datasets.storage import blobs, layout
 from tradenexus import db, ids
@@ -140,7 +141,9 @@ def seal(version: DatasetVersion, files: Iterable[SealedFile], **facts: Any) -> 
         for number, file in enumerate(listed)
     )
     Dataset.everyone.filter(id=version.dataset_id, version=version.number).update(
-        kind=version.kind, symbols_text="|" + "|".join(symbols) + "|"
+        kind=version.kind,
+        resolution=kinds.resolution(version.kind, version.interval),
+        symbols_text="|" + "|".join(symbols) + "|",
     )
 
 

@@ -9,8 +9,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from datasets import lifecycle, listing, versions
+from datasets import descriptions, lifecycle, listing, versions
 from datasets.api import shapes as show
+from datasets.market.kinds import ASSET_CLASSES
 from datasets.models import Dataset, DatasetVersion, Status
 from tradenexus import db
 from tradenexus.errors import BadRequest
@@ -21,6 +22,9 @@ FILTERS = [
     OpenApiParameter("state", str, description="A status; several by comma"),
     OpenApiParameter("kind", str, enum=listing.KINDS),
     OpenApiParameter("symbol", str),
+    OpenApiParameter("vendor", str, description="Where it was got, exactly as it was said"),
+    OpenApiParameter("assetClass", str, enum=list(ASSET_CLASSES)),
+    OpenApiParameter("resolution", str, description="ticks, or the interval of the bars: 1m, 1h, 1d, ..."),
     OpenApiParameter("owner", str, description="me, an e-mail address or a person's id (usr_...)"),
     OpenApiParameter(
         "freshness",
@@ -60,6 +64,13 @@ def render_all(rows: list[Dataset]) -> list[dict[str, Any]]:
     return [show.dataset(row, newest[row.id]) for row in rows]
 
 
+class Description(serializers.Serializer):
+    """What is said of a dataset; what is left out stays, an empty text takes back."""
+
+    vendor = serializers.CharField(required=False, allow_blank=True, max_length=descriptions.LONGEST)
+    assetClass = serializers.ChoiceField(ASSET_CLASSES, required=False, allow_blank=True)
+
+
 class DatasetDetail(TenantView):
     """One dataset."""
 
@@ -70,6 +81,19 @@ class DatasetDetail(TenantView):
     def get(self, request: Request, ref: str) -> Response:
         """Return one dataset."""
         return respond(request, {"dataset": one(self.find(Dataset, ref))})
+
+    @extend_schema(
+        operation_id="datasets_describe",
+        request=Description,
+        responses={200: shapes.answer_of("DatasetDescribed", dataset=show.DatasetSerializer())},
+    )
+    def patch(self, request: Request, ref: str) -> Response:
+        """Say where a dataset was got and what is traded in it, or take it back."""
+        dataset, said = self.find(Dataset, ref), self.parsed(Description)
+        with db.atomic():
+            told = {"vendor": said.get("vendor"), "asset_class": said.get("assetClass")}
+            descriptions.change(self.actor, dataset, **told)
+        return respond(request, {"dataset": one(dataset)})
 
     @extend_schema(
         operation_id="datasets_archive",

@@ -95,6 +95,9 @@ class DatasetSerializer(serializers.Serializer):
     uploadUrl = serializers.CharField(allow_null=True)
     kind = serializers.CharField(allow_null=True)
     interval = serializers.CharField(allow_null=True)
+    resolution = serializers.CharField(allow_null=True, help_text="1m, 1d, ... or ticks, of the newest sealed version")
+    vendor = serializers.CharField(allow_null=True, help_text="as somebody said: where it was got")
+    assetClass = serializers.CharField(allow_null=True, help_text="as somebody said: what is traded")
     versionId = serializers.CharField()
     version = serializers.IntegerField()
     sha256 = serializers.CharField(allow_null=True)
@@ -187,6 +190,9 @@ def dataset(row: Dataset, newest: DatasetVersion) -> dict[str, Any]:
         "statusReason": newest.status_reason,
         "providerDataId": row.provider_data_id or None,
         "uploadUrl": f"/v1/uploads/{upload.ref}" if upload else None,
+        "resolution": row.resolution or None,
+        "vendor": row.vendor or None,
+        "assetClass": row.asset_class or None,
         "versionId": newest.ref,
         "version": newest.number,
         **_content(newest),

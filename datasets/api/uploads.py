@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from datasets.api import shapes as show
 from datasets.api.actions import started
+from datasets.market.kinds import ASSET_CLASSES
 from datasets.models import Dataset, UploadSession
 from datasets.models.upload import LIVE_STATES, UploadLeaf, UploadState
 from datasets.uploads import peek, sessions
@@ -65,6 +66,8 @@ class InitRequest(Reading):
     name = serializers.CharField(required=False, max_length=255)
     datasetId = serializers.CharField(required=False, max_length=64)
     sha256 = serializers.RegexField(_SHA256, required=False)
+    vendor = serializers.CharField(required=False, max_length=64, help_text="of the dataset: where it was got")
+    assetClass = serializers.ChoiceField(ASSET_CLASSES, required=False, help_text="of the dataset: what is traded")
 
 
 class ChunkSerializer(serializers.Serializer):
@@ -110,6 +113,8 @@ class Init(TenantView):
             venue=said.get("venue", ""),
             timezone=said.get("timezone", ""),
             timestamp_unit=said.get("timestampUnit", ""),
+            vendor=said.get("vendor", ""),
+            asset_class=said.get("assetClass", ""),
             further={name: said[name] for name in _FURTHER if said.get(name)},
         )
         twin = sessions.identical(self.actor, new.sha256)

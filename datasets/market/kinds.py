@@ -23,6 +23,15 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     BARS: ("ts_event", "open", "high", "low", "close"),
 }
 
+# What is traded, for those who say it: no file tells.
+ASSET_CLASSES = ("equity", "etf", "index", "future", "option", "forex", "crypto", "bond", "commodity")
+TICKS = "ticks"  # the resolution of trades and quotes; that of bars is their interval
+
 SYMBOL = "symbol"
 BUY = 1
 SELL = -1
+
+
+def resolution(kind: str, interval: str) -> str:
+    """Return how fine data is: an interval such as 1d, `ticks` for trades and quotes, empty while nobody knows."""
+    return interval if kind == BARS else TICKS if kind in KINDS else ""

@@ -36,7 +36,11 @@ class Dataset(TenantOwned):
     version = models.IntegerField(default=0)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.UPLOADING)
     kind = models.CharField(max_length=16, blank=True)
+    resolution = models.CharField(max_length=16, blank=True)  # 1m, 1d, ... or ticks, of the newest sealed version
     symbols_text = models.TextField(blank=True)  # "|AAPL|MSFT|" of the newest sealed version, for ?symbol=
+    # what people say of it; empty: nobody said
+    vendor = models.CharField(max_length=64, blank=True)
+    asset_class = models.CharField(max_length=16, blank=True)
     provider_data_id = models.CharField(max_length=128, blank=True)  # a linked global symbol at the provider
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -48,6 +52,11 @@ class Dataset(TenantOwned):
             models.Index(fields=["tenant", "status", "-created_at", "-id"], name="dataset_by_status"),  # ?state=
             models.Index(fields=["tenant", "name"], name="dataset_by_name"),  # look-up by name
             models.Index(fields=["tenant", "owner", "-created_at", "-id"], name="dataset_by_owner"),  # ?owner=
+            models.Index(fields=["tenant", "vendor", "-created_at", "-id"], name="dataset_by_vendor"),  # ?vendor=
+            models.Index(
+                fields=["tenant", "asset_class", "-created_at", "-id"], name="dataset_by_class"
+            ),  # ?assetClass=
+            models.Index(fields=["tenant", "resolution", "-created_at", "-id"], name="dataset_by_resolution"),
         ]
 
     def __str__(self) -> str:

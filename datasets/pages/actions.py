@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
 
-from datasets import lifecycle, validation
-from datasets.market.kinds import COLUMNS, KINDS
+from datasets import descriptions, lifecycle, listing, validation
+from datasets.market.kinds import ASSET_CLASSES, COLUMNS, KINDS
 from datasets.models import DatasetVersion, QualityReport, Status
 from datasets.pages.frame import DatasetPage
 from datasets.transforms import run as candles
@@ -54,6 +55,15 @@ class CandlesForm(forms.Form):
         label="Times without trades",
     )
     session = forms.CharField(max_length=32, required=False, label="Exchange calendar of daily bars")
+
+
+class DescribeForm(forms.Form):
+    """What is said of a dataset beside its files."""
+
+    vendor = forms.CharField(max_length=descriptions.LONGEST, required=False, label="Vendor")
+    assetClass = forms.ChoiceField(
+        choices=[("", "not said"), *((one, one) for one in ASSET_CLASSES)], required=False, label="Asset class"
+    )
 
 
 class FormPage(DatasetPage):
@@ -217,4 +227,31 @@ class Archive(FormPage):
         if said["name"] != self.dataset.name:
             raise Unprocessable("That is not the name of this dataset.")
         lifecycle.advance(self.version, Status.ARCHIVED, self.actor, reason="archived by request")
+        return f"/datasets/{self.dataset.ref}/"
+
+
+class Describe(FormPage):
+    """Say where a dataset was got and what is traded in it."""
+
+    fragment = "datasets/_describe.html"
+    form = DescribeForm
+
+    def initial(self) -> dict[str, Any]:
+        """Return what was said before."""
+        return {"vendor": self.dataset.vendor, "assetClass": self.dataset.asset_class}
+
+    def around(self) -> dict[str, Any]:
+        """Return the vendors named so far and the same thing as commands."""
+        said = {"vendor": self.dataset.vendor or "binance", "assetClass": self.dataset.asset_class or "crypto"}
+        flags = f"--vendor {shlex.quote(said['vendor'])} --asset-class {said['assetClass']}"
+        cli = f"nexus dataset describe {self.dataset.ref} {flags}"
+        return {
+            "vendors": listing.said(self.actor.tenant_id, "vendor"),
+            "copy": copy.commands("PATCH", f"/v1/datasets/{self.dataset.ref}", said, cli=cli),
+        }
+
+    def act(self, said: dict[str, Any]) -> str:
+        """Write it down."""
+        told = {"vendor": said.get("vendor", ""), "asset_class": said.get("assetClass", "")}
+        descriptions.change(self.actor, self.dataset, **told)
         return f"/datasets/{self.dataset.ref}/"

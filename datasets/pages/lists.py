@@ -54,6 +54,7 @@ class DatasetList(Page):
             "asked": asked,
             "narrowed": bool(set(query) - {"sort"}),
             "kinds": listing.KINDS,
+            **self._said(asked),
             "spans": (*FRESHNESS, (listing.OLDER, "over 30 days ago")),
             "owners": self._owners(asked["owner"]),
             "acts": [act for act in bulk.acts() if self.actor.may(act.scope)],
@@ -67,6 +68,13 @@ class DatasetList(Page):
         here = urlencode(query)  # in the order of the filters, as views keep them
         views = list(saved.seen_by(self.actor))
         return {"views": views, "here": here, "view": next((one for one in views if one.query == here), None)}
+
+    def _said(self, asked: dict[str, str]) -> dict[str, list[str]]:
+        """Return the values to choose from: those that any dataset has, and the one in force."""
+        fields = {"vendor": "vendor", "assetClass": "asset_class", "resolution": "resolution"}
+        found = {name: listing.said(self.actor.tenant_id, field) for name, field in fields.items()}
+        more = {name: [asked[name]] if asked[name] and asked[name] not in found[name] else [] for name in fields}
+        return {f"{fields[name]}_choices": more[name] + found[name] for name in fields}
 
     def _owners(self, chosen: str) -> list[str]:
         people = User.objects.filter(memberships__tenant_id=self.actor.tenant_id).order_by("email")
@@ -94,6 +102,6 @@ def _groups(counted: dict[str, int], chosen: str) -> list[dict[str, Any]]:
 
 def command(query: dict[str, str], verb: str = "nexus dataset list") -> str:
     """Return a command line with the filters as options."""
-    names = {"q": "search"}
+    names = {"q": "search", "assetClass": "asset-class"}
     options = " ".join(f"--{names.get(name, name)} {shlex.quote(value)}" for name, value in query.items())
     return f"{verb} {options}".strip()

@@ -29,6 +29,7 @@ _OF_A_VERSION: dict[str, Any] = {
     "validate/": actions.Validate,
     "candles/": actions.Candles,
     "archive/": actions.Archive,
+    "describe/": actions.Describe,
 }
 
 urlpatterns: list[URLPattern] = [

@@ -16,7 +16,8 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 
-from datasets.market.kinds import REQUIRED
+from datasets import listing
+from datasets.market.kinds import ASSET_CLASSES, REQUIRED
 from datasets.models import Dataset, QualityReport, UploadSession
 from datasets.models.upload import LIVE_STATES, UploadState
 from datasets.pages import upload_view as view
@@ -121,6 +122,8 @@ class NewUpload(Page):
             "destinations": [("", "A new dataset"), *((row.ref, f"{row.name}, v{row.version + 1}") for row in rows)],
             "frequencies": FREQUENCIES,
             "calendars": CALENDARS,
+            "vendors": listing.said(self.actor.tenant_id, "vendor"),
+            "asset_classes": ASSET_CLASSES,
             "keep": figures.span(settings.NEXUS_UPLOAD_EXPIRY_S),
             "crumbs": [("Uploads", "/uploads/"), ("Upload data", "")],
             "copy": copy.commands("POST", "/v1/datasets/uploads:init", _EXAMPLE, cli="nexus upload btc.csv --wait"),

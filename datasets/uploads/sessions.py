@@ -21,7 +21,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Coalesce
 
-from datasets import lifecycle, versions
+from datasets import descriptions, lifecycle, versions
 from datasets.models import Dataset, DatasetVersion, Status
 from datasets.models.upload import LIVE_STATES, UploadSession, UploadState
 from datasets.storage import faults
@@ -123,6 +123,7 @@ def _insert(actor: Actor, new: NewUpload, dataset: Dataset | None, upload_id: UU
                 params=new.reading,
                 size_bytes=new.length,
             )
+            descriptions.change(actor, version.dataset, vendor=new.vendor or None, asset_class=new.asset_class or None)
             return UploadSession.everyone.create(
                 id=upload_id,
                 tenant_id=actor.tenant_id,

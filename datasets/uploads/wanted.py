@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from datasets.descriptions import printable
 from datasets.formats import targets
+from datasets.market.kinds import ASSET_CLASSES
 from tradenexus.errors import BadRequest
 
 KINDS = ("trades", "quotes", "bars")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
-_LONGEST = {"filename": 255, "content_type": 255, "name": 255, "symbol": 128, "venue": 64, "timezone": 64}
+_LONGEST = {"filename": 255, "content_type": 255, "name": 255, "symbol": 128, "venue": 64, "timezone": 64, "vendor": 64}
 
 
 @dataclass(slots=True)
@@ -33,6 +35,8 @@ class NewUpload:
     venue: str = ""
     timezone: str = ""
     timestamp_unit: str = ""
+    vendor: str = ""
+    asset_class: str = ""
     further: dict[str, Any] = field(default_factory=dict)  # more of the validate request, and `then`
     header: str = ""  # Upload-Metadata as it came
 
@@ -52,6 +56,8 @@ class NewUpload:
             wrong["sha256"] = ["64 hexadecimal digits"]
         if self.kind and self.kind not in KINDS:
             wrong["kind"] = [f"one of {', '.join(KINDS)}"]
+        if self.asset_class and self.asset_class not in ASSET_CLASSES:
+            wrong["assetClass"] = [f"one of {', '.join(ASSET_CLASSES)}"]
         if not _storable(self.column_mapping):
             wrong["columnMapping"] = ["names without NUL and unpaired surrogates"]
         if wrong:
@@ -75,6 +81,8 @@ class NewUpload:
             venue=pairs.get("venue", ""),
             timezone=pairs.get("timezone", ""),
             timestamp_unit=pairs.get("timestampUnit", ""),
+            vendor=pairs.get("vendor", ""),
+            asset_class=pairs.get("assetClass", ""),
             header=header,
         )
 
@@ -91,11 +99,6 @@ class NewUpload:
             **self.further,
         }
         return {name: value for name, value in said.items() if value}
-
-
-def printable(text: str) -> str:
-    """Return the text without control and format characters (they hide or turn what a name shows), trimmed."""
-    return "".join(letter for letter in text if unicodedata.category(letter) not in {"Cc", "Cf", "Cs"}).strip()
 
 
 def _storable(mapping: Mapping[str, Any]) -> bool:

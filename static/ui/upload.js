@@ -199,7 +199,7 @@ class Wizard extends HTMLElement {
     if (candles && then.validate) then.candles = candles;
     const body = { filename: parcel.name, contentType: parcel.file.type || "application/octet-stream", sizeBytes: parcel.file.size, profile: form.profile.value, then, ...said };
     for (const name of ["symbol", "name"]) if (form[name].value.trim() && !form[name].disabled) body[name] = form[name].value.trim();
-    for (const name of ["venue", "calendar"]) if (form[name].value.trim()) body[name] = form[name].value.trim();
+    for (const name of ["venue", "calendar", "vendor", "assetClass"]) if (form[name].value.trim()) body[name] = form[name].value.trim();
     if (form.dataset.value) body.datasetId = form.dataset.value;
     if (!body.symbol && said.columnMapping.symbol === "" && parcel.found.plan?.symbol) body.symbol = parcel.found.plan.symbol;
     return body;

@@ -20,6 +20,9 @@ def save(person, name="ready bars", query="kind=bars&state=ready", shared=False)
 
 def test_a_view_keeps_the_filters_in_the_order_of_the_list(owner):
     assert save(owner, query="?q=btc&state=ready&kind=&cursor=abc").query == "state=ready&q=btc"
+    assert save(owner, "fine", "resolution=1m&vendor=stooq&assetClass=etf").query == (
+        "vendor=stooq&assetClass=etf&resolution=1m"
+    )
     assert save(owner, name="  all  of\tthem ", query="").name == "all of them"
 
 

@@ -23,6 +23,8 @@ INIT_FIELDS = {
     "venue",
     "timezone",
     "timestampUnit",
+    "vendor",
+    "assetClass",
 }
 
 

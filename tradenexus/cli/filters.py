@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 State = Annotated[str | None, typer.Option(help="Only this status; several with commas.")]
 Kind = Annotated[str | None, typer.Option(help="trades, quotes or bars.")]
 Symbol = Annotated[str | None, typer.Option(help="Only with this symbol.")]
+Vendor = Annotated[str | None, typer.Option(help="Only got there, exactly as it was said.")]
+AssetClass = Annotated[str | None, typer.Option(help="Only of this class, as in equity or crypto.")]
+Resolution = Annotated[str | None, typer.Option(help="ticks, or the interval of the bars, as in 1m or 1d.")]
 Owner = Annotated[str | None, typer.Option(help="me, an e-mail address or a usr_... id.")]
 Freshness = Annotated[str | None, typer.Option(help="Received within 24h, 7d or 30d, or older.")]
 Search = Annotated[str | None, typer.Option("--search", "-s", help="Part of the name, or an id.")]
@@ -24,6 +27,11 @@ View = Annotated[str | None, typer.Option(metavar="NAME", help="The filters of a
 def given(**options: str | None) -> dict[str, str]:
     """Return the filters that were given."""
     return {name: value for name, value in options.items() if value}
+
+
+def said(vendor: str | None, asset_class: str | None, resolution: str | None) -> dict[str, str]:
+    """Return those filters that were given, as the API names them."""
+    return given(vendor=vendor, assetClass=asset_class, resolution=resolution)
 
 
 def with_view(client: Client, filters: dict[str, str], view: str | None) -> dict[str, str]:

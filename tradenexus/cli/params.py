@@ -24,6 +24,11 @@ Mapping = Annotated[
 Zone = Annotated[str | None, typer.Option("--tz", help="Zone of naive times, as in Europe/Berlin.")]
 Unit = Annotated[str | None, typer.Option("--ts-unit", help="Unit of numeric times: s, ms, us, ns.")]
 Kind = Annotated[str | None, typer.Option("--kind", help="trades, quotes or bars.")]
+Vendor = Annotated[str | None, typer.Option("--vendor", help="Where the dataset was got.")]
+AssetClass = Annotated[
+    str | None,
+    typer.Option("--asset-class", help="equity, etf, index, future, option, forex, crypto, bond or commodity."),
+]
 QualityProfile = Annotated[str | None, typer.Option("--profile", help="Quality profile: lenient, standard, strict.")]
 
 _PLAIN: dict[str, Any] = {

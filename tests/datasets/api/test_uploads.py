@@ -240,3 +240,18 @@ def test_what_was_asked_to_follow_follows_by_itself(owner):
     made = DatasetVersion.of(owner.tenant.id).order_by("number")
     assert [(one.operation, one.status) for one in made] == [("upload", "validated"), ("candles", "ready")]
     assert made[0].report.profile == "lenient"
+
+
+def test_a_vendor_and_an_asset_class_are_taken_with_the_file_and_found_by(owner, teammate):
+    made = init(owner, vendor="binance", assetClass="crypto").json()
+    dataset = owner.api.get(f"/v1/datasets/{made['datasetId']}").json()["dataset"]
+    assert (dataset["vendor"], dataset["assetClass"], dataset["resolution"]) == ("binance", "crypto", None)
+    init(owner)
+    for query in ("vendor=binance", "assetClass=crypto"):
+        items = teammate.api.get(f"/v1/datasets?{query}").json()["items"]
+        assert [item["id"] for item in items] == [made["datasetId"]]
+    assert init(owner, assetClass="stonks").status_code == 400
+    plan = owner.api.post(
+        "/v1/bulk-actions", {"action": "archive", "filter": {"vendor": "binance"}, "dryRun": True}, format="json"
+    )
+    assert plan.json()["total"] == 1

@@ -73,3 +73,19 @@ def test_forms_refuse_viewers_and_strangers(viewer, stranger, browse, bars, form
     assert browse(stranger).post(at(bars, form), said).status_code == 404
     bars.refresh_from_db()
     assert bars.status == "ready"
+
+
+def test_what_a_dataset_is_of_is_said_in_a_form_and_shown(owner, viewer, browse):
+    version = factories.version_in(owner, "ready")
+    browser = browse(owner)
+    assert "nexus dataset describe" in browser.get(at(version, "describe")).content.decode()
+    assert browser.post(at(version, "describe"), {"vendor": "x", "assetClass": "stonks"}).status_code == 422
+    assert browser.post(at(version, "describe"), {"vendor": "stooq", "assetClass": "etf"}).status_code in (
+        204,
+        302,
+        303,
+    )
+    text = browser.get(f"/datasets/{version.dataset.ref}/").content.decode()
+    assert "<dd>stooq</dd>" in text
+    assert "<dd>etf" in text
+    assert browse(viewer).post(at(version, "describe"), {"vendor": "y"}).status_code == 403

@@ -104,3 +104,20 @@ def test_home_names_what_failed_with_one_action(owner, stranger, browse):
     assert "12 duplicates" in text
     assert f"/datasets/{version.dataset.ref}/v/1/validate/" in text
     assert "bad" not in browse(stranger).get("/datasets/_home/").content.decode()
+
+
+def test_resolution_asset_class_and_vendor_are_chosen_from_what_there_is(owner, browse, bars):
+    Dataset.everyone.filter(id=bars.dataset_id).update(vendor="stooq", asset_class="etf")
+    factories.version_in(owner, "uploaded", name="unread")
+    browser = browse(owner)
+    text = browser.get("/datasets/?resolution=1m&vendor=stooq&assetClass=etf").content.decode()
+    assert "sealed" in text
+    assert "unread" not in text
+    assert "<option selected>1m</option>" in text
+    assert "nexus dataset list --vendor stooq --asset-class etf --resolution 1m" in text
+    assert "vendor=stooq&amp;assetClass=etf&amp;resolution=1m" in text  # what a view would keep
+    assert 'name="assetClass" value="etf"' in text  # what a bulk action carries on
+    other = browser.get("/datasets/?vendor=nobody").content.decode()
+    assert "0 of 2 datasets match" in other
+    assert "<option selected>nobody</option>" in other
+    assert browser.get("/datasets/?resolution=often").status_code == 400

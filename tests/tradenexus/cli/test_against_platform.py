@@ -38,6 +38,11 @@ def test_a_file_goes_all_the_way(server, nexus, tape, home, monkeypatch):
     assert nexus("dataset", "show", "tape", "--json").json["status"] == "validated"
     assert nexus("quality", "show", "tape", "--json").json["rows"]["accepted"] == 2400
     assert nexus("dataset", "head", "tape", "-n", "1", "--json").json[0]["price"] == "42000.1"
+    said = nexus("dataset", "describe", "tape", "--vendor", "here", "--asset-class", "crypto", "--json").json
+    assert (said["vendor"], said["assetClass"]) == ("here", "crypto")
+    chosen = ["--vendor", "here", "--asset-class", "crypto", "--resolution", "ticks"]
+    assert [one["name"] for one in nexus("dataset", "list", *chosen, "--json").json] == ["tape"]
+    assert nexus("dataset", "list", "--vendor", "elsewhere", "--json").json == []
     started = nexus("transform", "candles", "tape", "--frequency", "1m", "--json").json
     server.work()
     assert nexus("job", "show", started["job"]["id"], "--json").json["state"] == "succeeded"

@@ -36,6 +36,8 @@ FACTS = (
     Column("status", "status", state=True),
     Column("kind", "kind"),
     Column("interval", "interval"),
+    Column("vendor", "vendor"),
+    Column("asset class", "assetClass"),
     Column("grade", "grade", state=True),
     Column("score", "score"),
     Column("symbols", "symbols"),
@@ -78,6 +80,9 @@ def list_(
     state: filters.State = None,
     kind: filters.Kind = None,
     symbol: filters.Symbol = None,
+    vendor: filters.Vendor = None,
+    asset_class: filters.AssetClass = None,
+    resolution: filters.Resolution = None,
     owner: filters.Owner = None,
     freshness: filters.Freshness = None,
     query: filters.Search = None,
@@ -87,7 +92,10 @@ def list_(
 ) -> None:
     """List datasets, newest first. Example: nexus dataset list --state ready --json=id,name"""
     nx = invocation.of(ctx)
-    asked = filters.given(state=state, kind=kind, symbol=symbol, owner=owner, freshness=freshness, q=query, sort=sort)
+    said = filters.said(vendor, asset_class, resolution)
+    asked = said | filters.given(
+        state=state, kind=kind, symbol=symbol, owner=owner, freshness=freshness, q=query, sort=sort
+    )
     items = list(nx.client.pages("/v1/datasets", filters.with_view(nx.client, asked, view), limit=limit))
     nx.out.rows(items, COLUMNS, f"{len(items)} datasets - Web: {nx.web('datasets')}")
 
@@ -103,6 +111,24 @@ def show(ctx: typer.Context, ref: params.Ref) -> None:
         else references.pinned(nx.client, str(target))[1]
     )
     nx.out.facts(item, FACTS, f"Web: {_page(nx, target)}")
+
+
+@app.command()
+def describe(
+    ctx: typer.Context, ref: params.Ref, vendor: params.Vendor = None, asset_class: params.AssetClass = None
+) -> None:
+    """Say where a dataset was got and what is traded in it; an empty text takes it back.
+
+    Example: nexus dataset describe btc --vendor binance --asset-class crypto
+    """
+    nx = invocation.of(ctx)
+    said = {"vendor": vendor, "assetClass": asset_class}
+    body = {name: value for name, value in said.items() if value is not None}
+    if not body:
+        raise Usage("what is to be said?", hint="--vendor TEXT, --asset-class CLASS")
+    target = references.resolve(nx.client, ref)
+    item = nx.client.patch(f"/v1/datasets/{target.dataset_id}", body)["dataset"]
+    nx.out.facts(item, FACTS, f"Web: {nx.web('datasets', target.dataset_id)}")
 
 
 @app.command()
@@ -214,6 +240,9 @@ def bulk(
     state: filters.State = None,
     kind: filters.Kind = None,
     symbol: filters.Symbol = None,
+    vendor: filters.Vendor = None,
+    asset_class: filters.AssetClass = None,
+    resolution: filters.Resolution = None,
     owner: filters.Owner = None,
     freshness: filters.Freshness = None,
     query: filters.Search = None,
@@ -228,7 +257,8 @@ def bulk(
     from tradenexus.cli import bulking
 
     nx = invocation.of(ctx)
-    asked = filters.given(state=state, kind=kind, symbol=symbol, owner=owner, freshness=freshness, q=query)
+    said = filters.said(vendor, asset_class, resolution)
+    asked = said | filters.given(state=state, kind=kind, symbol=symbol, owner=owner, freshness=freshness, q=query)
     which = bulking.selection(nx, refs or [], everything, filters.with_view(nx.client, asked, view))
     if dry_run:
         nx.out.rows(bulking.plan(nx, action, which)["states"], bulking.PLAN)

@@ -26,6 +26,7 @@ COLUMNS = (
     Column("SIZE", "sizeBytes", drop=2, right=True),
     Column("SHA-256", "sha256", drop=4),
 )
+RateLimit = Annotated[str | None, typer.Option(metavar="RATE", help="At most this many bytes a second, as in 20M.")]
 
 
 @app.command()
@@ -40,13 +41,13 @@ def upload(
     kind: params.Kind = None,
     symbol: Annotated[str | None, typer.Option(help="The symbol, when no column holds it.")] = None,
     venue: Annotated[str | None, typer.Option(help="Where it trades.")] = None,
+    vendor: params.Vendor = None,
+    asset_class: params.AssetClass = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look: sniff and show the plan.")] = False,
     resume: Annotated[str | None, typer.Option(metavar="UP", help="Go on with this session (up_...).")] = None,
     no_resume: Annotated[bool, typer.Option("--no-resume", help="Begin anew, whatever was sent before.")] = False,
     parallel: Annotated[int, typer.Option(min=1, max=16, help="Files side by side.")] = 3,
-    rate_limit: Annotated[
-        str | None, typer.Option(metavar="RATE", help="At most this many bytes a second, as in 20M.")
-    ] = None,
+    rate_limit: RateLimit = None,
     no_validate: Annotated[bool, typer.Option("--no-validate", help="Stop at `uploaded`.")] = False,
     profile: params.QualityProfile = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until validation has ended.")] = False,
@@ -61,8 +62,8 @@ def upload(
     answers = opening.answers_of(mapping=mapping, tz=tz, ts_unit=ts_unit, kind=kind, symbol=symbol, venue=venue)
     _check_flags(paths, name, dataset, resume, no_resume)
     limit = _rate(rate_limit)
-    extra = {"name": name, "datasetId": references.resolve(nx.client, dataset).dataset_id if dataset else None}
-    extra = {key: value for key, value in extra.items() if value is not None}
+    target = references.resolve(nx.client, dataset).dataset_id if dataset else None
+    extra = _given(name=name, datasetId=target, vendor=vendor, assetClass=asset_class)
     if dry_run:
         return _plan(nx, paths, answers | extra)
     parcels = [_parcel(nx, path, answers, extra, resume, no_resume, ask=not no_validate) for path in paths]
@@ -84,6 +85,10 @@ def _check_flags(paths: list[Path], name: str | None, dataset: str | None, resum
         raise Usage("--dataset and --name exclude each other")
 
 
+def _given(**said: str | None) -> dict[str, str]:
+    return {name: value for name, value in said.items() if value is not None}
+
+
 def _rate(text: str | None) -> int | None:
     try:
         return parse_size(text) if text else None
@@ -103,7 +108,7 @@ def _parcel(
 
 def _plan(nx: Any, paths: list[Path], answers: dict[str, Any]) -> None:
     """Show what would be sent and how it would be read; sends only the first look."""
-    known = {key: value for key, value in answers.items() if key not in ("name", "datasetId")}
+    known = {key: value for key, value in answers.items() if key not in ("name", "datasetId", "vendor", "assetClass")}
     plans = [
         {
             "file": str(path),

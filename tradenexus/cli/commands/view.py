@@ -40,6 +40,9 @@ def create(
     state: filters.State = None,
     kind: filters.Kind = None,
     symbol: filters.Symbol = None,
+    vendor: filters.Vendor = None,
+    asset_class: filters.AssetClass = None,
+    resolution: filters.Resolution = None,
     owner: filters.Owner = None,
     freshness: filters.Freshness = None,
     query: filters.Search = None,
@@ -48,7 +51,10 @@ def create(
 ) -> None:
     """Save filters under a name. Example: nexus view create "ready bars" --state ready --kind bars"""
     nx = invocation.of(ctx)
-    asked = filters.given(state=state, kind=kind, symbol=symbol, owner=owner, freshness=freshness, q=query, sort=sort)
+    said = filters.said(vendor, asset_class, resolution)
+    asked = said | filters.given(
+        state=state, kind=kind, symbol=symbol, owner=owner, freshness=freshness, q=query, sort=sort
+    )
     view = nx.client.post("/v1/views", {"name": name, "query": urlencode(asked), "shared": shared})["view"]
     nx.out.facts(view, COLUMNS, f"Web: {nx.web()}datasets/?{view['query']}")
 
