@@ -68,6 +68,7 @@ class FakePlatform:
         self.grade = "GREEN"
         self.duplicate_of: str | None = None
         self.file = b""
+        self.max_bytes = 1 << 40
         self.version = "0.1.0"
         self.patch_limit = 0
         self.lock = threading.RLock()
@@ -174,6 +175,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_PATCH(self) -> None:
         self._serve("PATCH")
+
+    def do_OPTIONS(self) -> None:
+        self.send(204, None, {"Tus-Max-Size": str(self.platform.max_bytes)})
 
     def do_DELETE(self) -> None:
         self._serve("DELETE")

@@ -254,6 +254,46 @@ class Client:
         self._http.close()
 
 
+class Elsewhere:
+    """GETs of one address that is not the platform's: without the token, redirects followed.
+
+    `look` sees each answer before its body and may refuse it by raising.
+    """
+
+    def __init__(self, url: str, look: Callable[[Answer], None]) -> None:
+        self.url = url
+        self.look = look
+        self._answered = False
+        self._http = httpx.Client(timeout=TIMEOUT, follow_redirects=True, max_redirects=5)
+
+    @contextmanager
+    def stream(
+        self, path: str, params: dict[str, Any], headers: dict[str, str]
+    ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
+        """GET the address as Client.stream does; the first time no answer at all is Unreachable, later a Cut."""
+        try:
+            with self._http.stream("GET", self.url, headers=headers) as response:
+                self._answered = True
+                told = dict(response.headers)
+                encoded = told.get("content-encoding", "identity") != "identity"
+                if encoded:  # it was asked not to: what comes is decoded, and cannot be gone on with in the middle
+                    told = {name: value for name, value in told.items() if name not in ("content-length", "etag")}
+                answer = Answer(response.status_code, told, None)
+                self.look(answer)
+                yield answer, response.iter_bytes() if encoded else response.iter_raw()
+        except (httpx.TooManyRedirects, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise failures.Failure(f"{path} leads nowhere", code="URL_FAILED", why=str(error)) from error
+        except NETWORK_ERRORS as error:
+            told_why = f"{type(error).__name__}: {error}"
+            if not self._answered:
+                raise failures.Unreachable(f"no answer from {path}", why=told_why) from error
+            raise Cut(told_why) from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+
 def new_key() -> str:
     """Return a fresh Idempotency-Key."""
     return f"cli-{uuid.uuid4().hex}"

@@ -20,7 +20,7 @@ from tradenexus.cli.client import Cut
 from tradenexus.cli.failures import Clash, Failure, Interrupted, Unreachable
 
 if TYPE_CHECKING:
-    from tradenexus.cli.client import Answer, Client
+    from tradenexus.cli.client import Answer, Client, Elsewhere
 
 PATIENCE_S = 180.0
 _UNSAFE = re.compile(r"[^\w.+=@-]+")
@@ -45,7 +45,7 @@ def _again(error: Exception) -> bool | float:
 class Download:
     """One file being fetched to `target`. `moved(done, total)` is told about progress."""
 
-    def __init__(self, client: Client, path: str, params: dict[str, Any], target: Path,
+    def __init__(self, client: Client | Elsewhere, path: str, params: dict[str, Any], target: Path,
                  moved: Callable[[int, int], None] | None = None) -> None:  # fmt: skip
         self.client = client
         self.url = path

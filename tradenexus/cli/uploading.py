@@ -36,6 +36,7 @@ class Parcel:
     body: dict[str, Any]
     resume: str | None = None
     fresh: bool = False
+    source: str = ""  # the URL it was fetched from
     meter: Meter = field(init=False)
     phase: str = "open"
     upload_id: str = ""

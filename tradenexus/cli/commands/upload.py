@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tradenexus.cli import invocation, opening, params, references, validating, waiting
+from tradenexus.cli import invocation, opening, params, references, urls, validating, waiting
 from tradenexus.cli.failures import Failure, Interrupted, Partial, Usage
 from tradenexus.cli.figures import parse_size
 from tradenexus.cli.output import Column
@@ -26,13 +26,14 @@ COLUMNS = (
     Column("SIZE", "sizeBytes", drop=2, right=True),
     Column("SHA-256", "sha256", drop=4),
 )
+Files = Annotated[list[str], typer.Argument(help="Files to send, or URLs to fetch and send.")]
 RateLimit = Annotated[str | None, typer.Option(metavar="RATE", help="At most this many bytes a second, as in 20M.")]
 
 
 @app.command()
 def upload(
     ctx: typer.Context,
-    files: Annotated[list[Path], typer.Argument(help="Files to send.")],
+    files: Files,
     name: Annotated[str | None, typer.Option(help="Name of the new dataset.")] = None,
     dataset: Annotated[str | None, typer.Option(metavar="REF", help="Add as a new version of this dataset.")] = None,
     mapping: params.Mapping = None,
@@ -56,27 +57,28 @@ def upload(
 
     Example: nexus upload btc.csv --wait
     Example: nexus upload *.parquet --parallel 4 --rate-limit 20M
+    Example: nexus upload https://example.org/btc.csv.gz --wait
     """
     nx = invocation.of(ctx)
-    paths = [opening.readable(path) for path in files]
     answers = opening.answers_of(mapping=mapping, tz=tz, ts_unit=ts_unit, kind=kind, symbol=symbol, venue=venue)
-    _check_flags(paths, name, dataset, resume, no_resume)
+    _check_flags(files, name, dataset, resume, no_resume)
     limit = _rate(rate_limit)
     target = references.resolve(nx.client, dataset).dataset_id if dataset else None
     extra = _given(name=name, datasetId=target, vendor=vendor, assetClass=asset_class)
     if dry_run:
-        return _plan(nx, paths, answers | extra)
-    parcels = [_parcel(nx, path, answers, extra, resume, no_resume, ask=not no_validate) for path in paths]
+        return _plan(nx, files, answers | extra)
+    parcels = [_parcel(nx, file, answers, extra, resume, no_resume, ask=not no_validate) for file in files]
     Sender(nx, rate_limit=limit).send(parcels, min(parallel, len(parcels)))
     _after(nx, parcels, None if no_validate else {"profile": profile} if profile else {}, wait)
     _show(nx, parcels)
 
 
-def _check_flags(paths: list[Path], name: str | None, dataset: str | None, resume: str | None, no_resume: bool) -> None:
-    if len({path.resolve() for path in paths}) != len(paths):
+def _check_flags(files: list[str], name: str | None, dataset: str | None, resume: str | None, no_resume: bool) -> None:
+    named = {urls.checked(file) if urls.is_url(file) else opening.readable(Path(file)).resolve() for file in files}
+    if len(named) != len(files):
         raise Usage("the same file is named twice")
-    if len(paths) > 1 and (resume or dataset or name):
-        raise Usage("--resume, --dataset and --name go with one file", why=f"{len(paths)} files were named")
+    if len(files) > 1 and (resume or dataset or name):
+        raise Usage("--resume, --dataset and --name go with one file", why=f"{len(files)} files were named")
     if resume and (no_resume or dataset or name):
         raise Usage(
             "--resume goes on with a session as it was begun", why="no --no-resume, --dataset or --name with it"
@@ -97,17 +99,22 @@ def _rate(text: str | None) -> int | None:
 
 
 def _parcel(
-    nx: Any, path: Path, answers: dict[str, Any], extra: dict[str, Any], resume: str | None, fresh: bool, *, ask: bool
+    nx: Any, file: str, answers: dict[str, Any], extra: dict[str, Any], resume: str | None, fresh: bool, *, ask: bool
 ) -> Parcel:
+    source = file if urls.is_url(file) else ""
+    path = urls.fetch(nx, file, anew=fresh) if source else Path(file)
     if resume:
-        return Parcel(path, {}, resume=references.typed(resume, "up"))
+        return Parcel(path, {}, resume=references.typed(resume, "up"), source=source)
     if ask:
         _, answers = opening.settle(nx, path, answers)
-    return Parcel(path, answers | extra, fresh=fresh)
+    return Parcel(path, answers | extra, fresh=fresh, source=source)
 
 
-def _plan(nx: Any, paths: list[Path], answers: dict[str, Any]) -> None:
+def _plan(nx: Any, files: list[str], answers: dict[str, Any]) -> None:
     """Show what would be sent and how it would be read; sends only the first look."""
+    if any(urls.is_url(file) for file in files):
+        raise Usage("--dry-run looks at files that are here", why="a URL would have to be fetched for it")
+    paths = [Path(file) for file in files]
     known = {key: value for key, value in answers.items() if key not in ("name", "datasetId", "vendor", "assetClass")}
     plans = [
         {
@@ -189,7 +196,16 @@ def _validated(nx: Any, result: dict[str, Any]) -> None:
         result["job"] = nx.client.get(f"/v1/jobs/{result['job']['id']}")["job"]
 
 
+def _tidy(parcels: list[Parcel]) -> None:
+    """Remove what was fetched and is sent now; it is called by where it came from."""
+    for parcel in parcels:
+        if parcel.source and parcel.result:
+            parcel.result["file"] = urls.shown(parcel.source)
+            urls.forget(parcel.path)
+
+
 def _show(nx: Any, parcels: list[Parcel]) -> None:
+    _tidy(parcels)
     results = [{key: value for key, value in p.result.items() if key != "validating"} for p in parcels if p.result]
     failures = [(parcel, parcel.failure) for parcel in parcels if parcel.failure is not None]
     if len(parcels) == 1 and failures:
