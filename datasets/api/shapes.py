@@ -47,7 +47,7 @@ class VersionSerializer(serializers.Serializer):
     parentId = serializers.CharField(allow_null=True)
     params = serializers.DictField()
     filename = serializers.CharField(allow_blank=True)
-    sizeBytes = serializers.IntegerField()
+    sizeBytes = serializers.IntegerField(allow_null=True)
     sha256 = serializers.CharField(allow_null=True)
     contentDigest = serializers.CharField(allow_null=True)
     kind = serializers.CharField(allow_null=True)
@@ -88,7 +88,7 @@ class DatasetSerializer(serializers.Serializer):
     name = serializers.CharField()
     filename = serializers.CharField(allow_blank=True)
     contentType = serializers.CharField(allow_blank=True)
-    sizeBytes = serializers.IntegerField()
+    sizeBytes = serializers.IntegerField(allow_null=True)
     status = serializers.ChoiceField(Status.values)
     statusReason = serializers.CharField(allow_blank=True)
     providerDataId = serializers.CharField(allow_null=True)
@@ -146,7 +146,8 @@ def version(row: DatasetVersion) -> dict[str, Any]:
 
 def _content(row: DatasetVersion) -> dict[str, Any]:
     return {
-        "sizeBytes": row.size_bytes,
+        # an upload that began without its length has no size yet
+        "sizeBytes": None if row.status == Status.UPLOADING and not row.size_bytes else row.size_bytes,
         "sha256": row.sha256 or None,
         "kind": row.kind or None,
         "interval": row.interval or None,

@@ -32,7 +32,7 @@ def add(result: dict[str, Any], generator: Any, request: Any, public: bool) -> d
     result["paths"]["/v1/uploads/{ref}"] |= {
         "head": _operation("uploads_offset", [_REF, _VERSION], "200"),
         "patch": {
-            **_operation("uploads_append", [_REF, _VERSION, _number("Upload-Offset")], "204"),
+            **_operation("uploads_append", [_REF, _VERSION, _number("Upload-Offset"), _TOLD_LATER], "204"),
             "requestBody": {
                 "required": True,
                 "content": {"application/offset+octet-stream": {"schema": {"type": "string", "format": "binary"}}},
@@ -50,11 +50,22 @@ def _creation() -> list[dict[str, Any]]:
         "schema": {"type": "string"},
         "description": "tus metadata: filename, filetype, datasetId, ..., each value in base64",
     }
-    return [_VERSION, _number("Upload-Length"), metadata]
+    return [_VERSION, _number("Upload-Length", required=False), _DEFERRED, metadata]
 
 
-def _number(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "header", "required": True, "schema": {"type": "integer", "minimum": 0}}
+def _number(name: str, required: bool = True, description: str = "") -> dict[str, Any]:
+    schema = {"type": "integer", "minimum": 0}
+    told = {"description": description} if description else {}
+    return {"name": name, "in": "header", "required": required, "schema": schema, **told}
+
+
+_TOLD_LATER = _number("Upload-Length", required=False, description="tells the length of an upload begun without, once")
+_DEFERRED = {
+    "name": "Upload-Defer-Length",
+    "in": "header",
+    "schema": {"type": "string", "enum": ["1"]},
+    "description": "in place of Upload-Length: a later PATCH tells it",
+}
 
 
 def _operation(name: str, parameters: list[dict[str, Any]], done: str) -> dict[str, Any]:

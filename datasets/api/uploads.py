@@ -199,7 +199,7 @@ class UploadSerializer(serializers.Serializer):
     version = serializers.IntegerField()
     filename = serializers.CharField()
     contentType = serializers.CharField()
-    sizeBytes = serializers.IntegerField()
+    sizeBytes = serializers.IntegerField(allow_null=True, help_text="null while the client has not told it")
     offset = serializers.IntegerField(help_text="bytes that are durable")
     state = serializers.ChoiceField(UploadState.values)
     sha256 = serializers.CharField(allow_null=True)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -24,6 +25,9 @@ class UploadState(models.TextChoices):
 
 LIVE_STATES = (UploadState.OPEN, UploadState.INGESTING, UploadState.MISMATCHED)
 
+# What has no length yet has not come whole: it is going on, or it ended so.
+LENGTHLESS_STATES = (UploadState.OPEN, UploadState.TERMINATED, UploadState.EXPIRED)
+
 
 class UploadSession(TenantOwned):
     """One file being received for one version of a dataset."""
@@ -35,7 +39,7 @@ class UploadSession(TenantOwned):
     state = models.CharField(max_length=12, default=UploadState.OPEN, choices=UploadState.choices)
     filename = models.CharField(max_length=1024)
     content_type = models.CharField(max_length=255, blank=True)
-    length = models.BigIntegerField()
+    length = models.BigIntegerField(null=True)  # null: the client will tell it later
     offset = models.BigIntegerField(default=0)
     # Which kernel run wrote past the offset: only under the same one may the tail on disk be taken over; empty while
     # the tail is not to be trusted (a body whose checksum has still to be verified).
@@ -59,6 +63,9 @@ class UploadSession(TenantOwned):
                 condition=Q(offset__gte=0) & Q(offset__lte=models.F("length")), name="upload_offset_range"
             ),
             models.CheckConstraint(condition=Q(length__gte=1), name="upload_length"),
+            models.CheckConstraint(
+                condition=Q(length__isnull=False) | Q(state__in=LENGTHLESS_STATES), name="upload_length_known"
+            ),
             models.CheckConstraint(condition=Q(state__in=UploadState.values), name="upload_state"),
         ]
         indexes = [
@@ -73,8 +80,24 @@ class UploadSession(TenantOwned):
         """Whether a PATCH may still come."""
         return self.state == UploadState.OPEN
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all bytes are here; never while the length is unknown."""
+        return self.offset == self.length
+
+    @property
+    def limit(self) -> int:
+        """Where bytes must end: the length, or the largest file while it is unknown."""
+        return settings.NEXUS_MAX_UPLOAD_BYTES if self.length is None else self.length
+
+    @property
+    def total(self) -> int:
+        """The length of an upload that has one: every upload that came whole."""
+        assert self.length is not None
+        return self.length
+
     def __str__(self) -> str:
-        return f"{self.filename} ({self.offset} of {self.length} bytes, {self.state})"
+        return f"{self.filename} ({self.offset} of {self.length or '?'} bytes, {self.state})"
 
 
 class UploadLeaf(models.Model):

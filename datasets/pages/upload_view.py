@@ -13,6 +13,7 @@ from datasets.models.upload import UploadState
 from datasets.storage import blobs
 from datasets.uploads import peek
 from tradenexus.jobs.models import LIVE, Job
+from tradenexus.web import figures
 
 REJECTS_SHOWN = 20
 _HEAD_BYTES = 256 << 10
@@ -30,9 +31,9 @@ class Step:
     job: Job | None = None
 
 
-def percent(session: UploadSession) -> int:
-    """Return how much has arrived, floored: 100 only when all is there."""
-    return session.offset * 100 // session.length
+def percent(session: UploadSession) -> int | None:
+    """Return how much has arrived, floored: 100 only when all is there; None while the length is unknown."""
+    return None if session.length is None else session.offset * 100 // session.length
 
 
 def derived(version: DatasetVersion) -> DatasetVersion | None:
@@ -61,13 +62,18 @@ def steps(session: UploadSession, made: DatasetVersion | None) -> list[Step]:
     then = version.params.get("then") or {}
     job = job_of(version)
     walk = [
-        Step("Transfer", "done" if session.offset == session.length else "now", f"{percent(session)} %"),
+        Step("Transfer", "done" if session.is_whole else "now", _transferred(session)),
         _finalise(session, job),
         _validate(session, version, job),
     ]
     if (version.kind or version.params.get("kind")) != "bars" and (made or then.get("candles")):
         walk.append(_candles(version, made, then))
     return [*walk, _publish(made or version, then)]
+
+
+def _transferred(session: UploadSession) -> str:
+    share = percent(session)
+    return f"{figures.size(session.offset)}, the size is not known yet" if share is None else f"{share} %"
 
 
 def _finalise(session: UploadSession, job: Job | None) -> Step:

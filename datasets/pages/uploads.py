@@ -86,10 +86,17 @@ def told(session: UploadSession) -> dict[str, Any]:
         "session": session,
         "percent": view.percent(session),
         "moving": _moving(session),
-        "whole": session.offset == session.length,
-        "amount": f"{figures.size(session.offset)} of {figures.size(session.length)}",
+        "whole": session.is_whole,
+        "amount": _amount(session),
         "line": f"nexus upload --resume {session.ref} {session.filename}",
     }
+
+
+def _amount(session: UploadSession) -> str:
+    here = figures.size(session.offset)
+    if session.length is None:
+        return f"{here}, of how many is not known yet"
+    return f"{here} of {figures.size(session.length)}"
 
 
 def _moving(session: UploadSession) -> bool:

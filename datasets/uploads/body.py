@@ -85,7 +85,7 @@ class Batches:
         self._parts: list[bytes] = []
         self._size = 0
         self._flight: Future[None] | None = None
-        self._room = writer.session.length - writer.session.offset
+        self._room = writer.session.limit - writer.session.offset
 
     async def add(self, part: bytes) -> bool:
         """Take one part; False when it goes past the declared length (what fits is kept)."""

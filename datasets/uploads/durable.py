@@ -15,7 +15,7 @@ from django.conf import settings
 
 from datasets.models.upload import UploadLeaf, UploadSession, UploadState
 from datasets.storage import faults
-from datasets.uploads import disk, ledger
+from datasets.uploads import disk, ledger, quota
 from datasets.uploads.errors import ChunkRefused, OffsetConflict
 from datasets.uploads.headers import Checksum
 from tradenexus import db, failpoints
@@ -50,7 +50,7 @@ def settle(session: UploadSession, descriptor: int) -> None:
         record(session, size)
     elif size > session.offset:
         if session.tail_boot and session.tail_boot == disk.boot_id():
-            _take_over(session, descriptor, min(size, session.length))
+            _take_over(session, descriptor, min(size, session.limit))
         cut_tail(session, descriptor)
 
 
@@ -68,7 +68,7 @@ def cut_tail(session: UploadSession, descriptor: int) -> None:
     if os.fstat(descriptor).st_size > session.offset:
         os.ftruncate(descriptor, session.offset)
         with contextlib.suppress(OSError):
-            disk.reserve(descriptor, session.length)
+            disk.reserve(descriptor, session.reserved_bytes)
 
 
 def _take_over(session: UploadSession, descriptor: int, stop: int) -> None:
@@ -105,6 +105,7 @@ class Writer:
 
     def write(self, parts: Sequence[bytes]) -> None:
         """Write a batch behind the last one; each leaf that closes becomes durable at once."""
+        self._make_room(sum(map(len, parts)))
         whole = [b"".join(parts)]  # each call below gives the interpreter away and must win it back: few large ones
         for run in ledger.split(whole, self._ledger.room):
             start = self._ledger.offset
@@ -140,6 +141,11 @@ class Writer:
         if self._checksum is None:
             self.save()
         cut_tail(self.session, self._descriptor)
+
+    def _make_room(self, size: int) -> None:
+        if quota.grow(self.session, self._ledger.offset + size):
+            with faults.named():
+                disk.reserve(self._descriptor, self.session.reserved_bytes)
 
     def _account(self, run: Sequence[bytes | memoryview]) -> bool:
         closed = False

@@ -24,6 +24,12 @@ class ChecksumMismatch(Conflict):
     code = "CHECKSUM_MISMATCH"
 
 
+class LengthConflict(Conflict):
+    """An upload's length is told once and is not less than what arrived. Ask HEAD for the length that holds."""
+
+    code = "UPLOAD_LENGTH_CONFLICT"
+
+
 class ChunkRefused(ProblemError):
     """The bytes of this PATCH do not have the digest of its `Upload-Checksum`. They were dropped: send them again."""
 

@@ -18,7 +18,7 @@ from datasets.uploads.errors import BadHeader, TusVersion
 from tradenexus.errors import UnsupportedMedia
 
 VERSION = "1.0.0"
-EXTENSIONS = "creation,creation-with-upload,checksum,expiration,termination"
+EXTENSIONS = "creation,creation-with-upload,creation-defer-length,checksum,expiration,termination"
 ALGORITHMS = "sha1,sha256,crc32c"
 BODY_TYPE = "application/offset+octet-stream"
 _NUMBER = re.compile(r"[0-9]{1,19}")
@@ -82,6 +82,26 @@ def number(headers: Mapping[str, str], name: str) -> int:
     if text is None or _NUMBER.fullmatch(text) is None or int(text) > _LARGEST:
         raise BadHeader(f"{name} must be a whole number of bytes, 0 or more.", {"header": name})
     return int(text)
+
+
+def length(headers: Mapping[str, str]) -> int | None:
+    """Return Upload-Length of a creation, None when Upload-Defer-Length says that it is told later; never both."""
+    deferred = headers.get("upload-defer-length")
+    if deferred is None:
+        return number(headers, "Upload-Length")
+    if deferred.strip() != "1" or "upload-length" in headers:
+        raise BadHeader("Send Upload-Length, or Upload-Defer-Length: 1 without it.", {"header": "Upload-Defer-Length"})
+    return None
+
+
+def told_length(headers: Mapping[str, str]) -> int | None:
+    """Return Upload-Length of a PATCH, None without one."""
+    if "upload-length" not in headers:
+        return None
+    told = number(headers, "Upload-Length")
+    if told < 1:
+        raise BadHeader("Upload-Length must be at least 1: an empty file is no data.", {"header": "Upload-Length"})
+    return told
 
 
 def body_length(headers: Mapping[str, str]) -> int | None:

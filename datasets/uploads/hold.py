@@ -83,5 +83,5 @@ async def _try(session: UploadSession) -> int | None:
     try:
         return disk.try_lock(session.id)
     except FileNotFoundError:
-        await threads.write(disk.create, session.id, session.length)
+        await threads.write(disk.create, session.id, session.reserved_bytes)
         return disk.try_lock(session.id)

@@ -14,7 +14,7 @@ from datasets import lifecycle, versions
 from datasets.models import DatasetVersion, Status
 from datasets.models.upload import UploadLeaf, UploadSession, UploadState
 from datasets.storage import blobs, faults, layout
-from datasets.uploads import disk, ledger, sessions
+from datasets.uploads import disk, ledger, quota, sessions
 from datasets.uploads.errors import ChecksumMismatch
 from tradenexus import db, failpoints, ids
 from tradenexus.actor import Actor
@@ -68,7 +68,7 @@ def _lock(session: UploadSession) -> int:
 
 def _verify(run: Run, session: UploadSession, descriptor: int) -> str:
     rows = UploadLeaf.objects.filter(session=session).values_list("number", "size_bytes", "crc32c")
-    check = ledger.Check([ledger.Leaf(*row) for row in rows], session.length)
+    check = ledger.Check([ledger.Leaf(*row) for row in rows], session.total)
     done = 0
 
     def on_block(block: bytes) -> None:
@@ -76,7 +76,7 @@ def _verify(run: Run, session: UploadSession, descriptor: int) -> str:
         run.check()
         check.feed(block)
         done += len(block)
-        run.progress("hashing", done, session.length)
+        run.progress("hashing", done, session.total)
 
     with os.fdopen(os.dup(descriptor), "rb", buffering=0) as handle, faults.named():
         handle.seek(0)
@@ -104,14 +104,14 @@ def _finish(run: Run, session: UploadSession, digest: str) -> dict[str, Any]:
     duplicate = _twin(version, digest)
     key = layout.raw(session.tenant_id, session.dataset_id, version.id)
     if duplicate is None:
-        run.progress("storing", 0, session.length)
+        run.progress("storing", 0, session.total)
         blobs.put_file(key, disk.data_path(session.id), digest)
         failpoints.hit("ingest.stored")
     with run.effect() as effect:
         _end(session, digest, duplicate)
         result = _result(session)
         if duplicate is None:
-            versions.receive(version, raw_key=key, sha256=digest, size_bytes=session.length)
+            versions.receive(version, raw_key=key, sha256=digest, size_bytes=session.total)
         effect.finish(result)
         if duplicate is None and (version.params.get("then") or {}).get("validate"):
             queue.submit(run.actor, sessions.NEXT, {"versionId": version.ref}, subject=version.ref, parent=run.job)
@@ -143,7 +143,7 @@ def _end(session: UploadSession, digest: str, duplicate: DatasetVersion | None) 
         raise Conflict("the upload is no longer being ingested", {"uploadId": session.ref})
     session.state, session.sha256, session.duplicate_of = UploadState.FINISHED, digest, twin
     if duplicate:
-        sessions.release(session)
+        quota.release(session)
 
 
 def _result(session: UploadSession) -> dict[str, Any]:
@@ -178,6 +178,6 @@ def failed(run_or_job: Run | Job, actor: Actor, error: ProblemError, outcome: st
 def retried(job: Job, actor: Actor) -> None:
     """Take the upload back for a job that is queued again; Conflict when it is no longer waiting for that."""
     session = _session(actor, job.params)
-    rows = UploadSession.of(session.tenant_id).filter(id=session.id, state=UploadState.OPEN, offset=session.length)
+    rows = UploadSession.of(session.tenant_id).filter(id=session.id, state=UploadState.OPEN, offset=session.total)
     if not rows.update(state=UploadState.INGESTING, job_ref=job.ref, error=None, updated_at=db.now()):
         raise Conflict(f"the upload is {session.state}; complete it instead", {"uploadId": session.ref})

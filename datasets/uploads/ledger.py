@@ -31,8 +31,8 @@ class Leaf(NamedTuple):
 class Ledger:
     """Follows one writer over the file and says when a leaf is complete."""
 
-    def __init__(self, offset: int, length: int, open_crc: int = 0):
-        """Start at `offset`; `open_crc` is the CRC-32C of the open leaf's bytes before it."""
+    def __init__(self, offset: int, length: int | None, open_crc: int = 0):
+        """Start at `offset`; `open_crc` is the CRC-32C of the open leaf's bytes before it. None: length unknown."""
         self.offset = offset
         self.length = length
         self._crc = open_crc
@@ -40,7 +40,8 @@ class Ledger:
     @property
     def room(self) -> int:
         """Bytes until the open leaf closes."""
-        return min(_leaf_end(self.offset), self.length) - self.offset
+        end = _leaf_end(self.offset)
+        return (end if self.length is None else min(end, self.length)) - self.offset
 
     def add(self, data: bytes | memoryview) -> Leaf | None:
         """Take the next bytes, at most `room` of them; return the leaf they complete, if they do."""

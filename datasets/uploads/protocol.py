@@ -17,7 +17,7 @@ import structlog
 from django.conf import settings
 
 from datasets.models.upload import UploadSession
-from datasets.uploads import body, headers, hold, identity, sessions, threads
+from datasets.uploads import body, deferred, headers, hold, identity, sessions, threads
 from datasets.uploads.durable import Writer
 from datasets.uploads.errors import OffsetConflict, UploadCut, UploadFinal, UploadLocked, UploadTooLarge
 from datasets.uploads.wanted import NewUpload
@@ -122,16 +122,16 @@ def _options() -> Answer:
 
 
 async def _create(call: Call) -> Answer:
-    if "upload-concat" in call.headers or "upload-defer-length" in call.headers:
-        raise headers.BadHeader("Upload-Concat and Upload-Defer-Length are not offered; send Upload-Length.")
-    length = headers.number(call.headers, "Upload-Length")
+    if "upload-concat" in call.headers:
+        raise headers.BadHeader("Upload-Concat is not offered; send the file in one upload.")
+    length = headers.length(call.headers)
     size = headers.body_length(call.headers)
     checksum = headers.checksum(call.headers.get("upload-checksum"))
     if size or "transfer-encoding" in call.headers:
         headers.require_body_type(call.headers)
     given = call.headers.get("upload-metadata", "")
     pairs = headers.metadata(given)
-    if (size or 0) > length:
+    if length is not None and (size or 0) > length:
         raise UploadTooLarge("The body is longer than Upload-Length.", {"maxBytes": length})
     new = NewUpload.from_metadata(pairs, length, given)
     session = await threads.write(sessions.start, call.who, new)
@@ -148,7 +148,10 @@ async def _head(call: Call) -> Answer:
         async with hold.looked_at(session) as descriptor:
             session = await threads.write(sessions.settled, session, descriptor)
     answer = _state(session, 200)
-    answer.headers["Upload-Length"] = str(session.length)
+    if session.length is None:
+        answer.headers["Upload-Defer-Length"] = "1"
+    else:
+        answer.headers["Upload-Length"] = str(session.length)
     if session.metadata:
         answer.headers["Upload-Metadata"] = str(session.metadata)
     return answer
@@ -159,15 +162,21 @@ async def _patch(call: Call) -> Answer:
     offset = headers.number(call.headers, "Upload-Offset")
     size = headers.body_length(call.headers)
     checksum = headers.checksum(call.headers.get("upload-checksum"))
+    length = headers.told_length(call.headers)
     session = await _find(call)
     if not session.takes_bytes:
         raise UploadFinal("This upload is complete; it takes no more bytes.", _place(session))
-    if offset + (size or 0) > session.length:
-        raise UploadTooLarge("The body goes past the declared length.", {**_place(session), "maxBytes": session.length})
-    return _state(await _receive(call, session, offset, checksum), 204)
+    if length is not None:
+        deferred.refuse(session, length)
+    limit = session.limit if length is None else length
+    if offset + (size or 0) > limit:
+        raise UploadTooLarge("The body goes past the upload's end.", {**_place(session), "maxBytes": limit})
+    return _state(await _receive(call, session, offset, checksum, length), 204)
 
 
-async def _receive(call: Call, session: UploadSession, offset: int, checksum: headers.Checksum | None) -> UploadSession:
+async def _receive(
+    call: Call, session: UploadSession, offset: int, checksum: headers.Checksum | None, length: int | None = None
+) -> UploadSession:
     """Write the call's body at the offset, under the upload's lock; return the row as it is then."""
     async with hold.taken(session) as descriptor:
         session = await threads.write(sessions.settled, session, descriptor)
@@ -175,6 +184,8 @@ async def _receive(call: Call, session: UploadSession, offset: int, checksum: he
             raise UploadFinal("This upload is complete; it takes no more bytes.", _place(session))
         if offset != session.offset:
             raise OffsetConflict(f"The upload continues at {session.offset}, not {offset}.", _place(session))
+        if length is not None:
+            await threads.write(deferred.declare, session, descriptor, length)
         writer = await threads.write(Writer, session, descriptor, checksum)
         ending = await body.take(call.receive, writer, settings.NEXUS_UPLOAD_IDLE_S, call.note_read)
     if ending == "whole":
@@ -186,7 +197,7 @@ async def _receive(call: Call, session: UploadSession, offset: int, checksum: he
 def _unfinished(ending: body.Ending, session: UploadSession) -> ProblemError:
     place = _place(session)
     if ending == "over":
-        return UploadTooLarge("More bytes came than the declared length.", {**place, "maxBytes": session.length})
+        return UploadTooLarge("More bytes came than the upload may have.", {**place, "maxBytes": session.limit})
     if ending == "stopping":
         return _stopping(place)
     if ending == "asked":
@@ -194,7 +205,7 @@ def _unfinished(ending: body.Ending, session: UploadSession) -> ProblemError:
     return UploadCut("The connection went silent; what arrived is kept.", place)
 
 
-def _stopping(place: Mapping[str, int]) -> Unavailable:
+def _stopping(place: Mapping[str, int | None]) -> Unavailable:
     return Unavailable("The server is stopping; what arrived is kept.", {**place, "retryAfterSeconds": 2})
 
 
@@ -221,7 +232,7 @@ def _state(session: UploadSession, status: int) -> Answer:
     return Answer(status, {"Upload-Offset": str(session.offset), "Upload-Expires": expires})
 
 
-def _place(session: UploadSession) -> dict[str, int]:
+def _place(session: UploadSession) -> dict[str, int | None]:
     return {"offset": session.offset, "length": session.length}
 
 

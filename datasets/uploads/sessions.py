@@ -5,7 +5,7 @@ r"""The verbs of an upload: start, find, settle, complete, terminate.
       \--------/   a damaged leaf, a cancelled or failed ingest
     open | mismatched -> terminated | expired
 
-Each step is a compare-and-swap on `state`; the declared length is reserved on the tenant's row from start to the end.
+Each step is a compare-and-swap on `state`; room is reserved on the tenant's row from start to the end (quota).
 """
 
 from __future__ import annotations
@@ -18,18 +18,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Value
-from django.db.models.functions import Coalesce
 
 from datasets import descriptions, lifecycle, versions
 from datasets.models import Dataset, DatasetVersion, Status
 from datasets.models.upload import LIVE_STATES, UploadSession, UploadState
 from datasets.storage import faults
-from datasets.uploads import disk, durable, ledger
+from datasets.uploads import disk, durable, ledger, quota
 from datasets.uploads.errors import (
     ChecksumMismatch,
-    QuotaExceeded,
-    TooManyUploads,
     UploadFinal,
     UploadGone,
     UploadIncomplete,
@@ -41,26 +37,26 @@ from tradenexus.actor import Actor
 from tradenexus.errors import Conflict, NotFound
 from tradenexus.jobs import queue
 from tradenexus.jobs.models import Job
-from tradenexus.tenancy.models import Tenant
 
 INGEST = "dataset.ingest"
 NEXT = "dataset.onward"  # what the client asked to follow by itself
 
 
 def start(actor: Actor, new: NewUpload) -> UploadSession:
-    """Reserve the declared length, open a version and an empty file for it.
+    """Reserve the declared length, open a version and an empty file for it. Without a length none is reserved yet.
 
     UploadTooLarge, QuotaExceeded, TooManyUploads, StorageFull; StateConflict naming the dataset's live upload.
     """
-    if new.length > settings.NEXUS_MAX_UPLOAD_BYTES:
+    if (new.length or 0) > settings.NEXUS_MAX_UPLOAD_BYTES:
         raise UploadTooLarge("The file is larger than allowed here.", {"maxBytes": settings.NEXUS_MAX_UPLOAD_BYTES})
     upload_id = ids.uuid7()
     try:
         with db.atomic():
             dataset = _dataset(actor, new)
-            _reserve(actor, new.length)
+            quota.reserve(actor.tenant_id, new.length or 0)
+            quota.refuse_too_many(actor.tenant_id)
             with faults.named():
-                disk.create(upload_id, new.length)
+                disk.create(upload_id, new.length or 0)
             failpoints.hit("uploads.created")
             return _insert(actor, new, dataset, upload_id)
     except BaseException:
@@ -88,27 +84,6 @@ def _refuse_second(dataset: Dataset) -> None:
         )
 
 
-def _reserve(actor: Actor, length: int) -> None:
-    """Take room on the tenant's row; the row stays locked to the transaction's end, so the count below is exact."""
-    quota = Coalesce(F("quota_bytes"), Value(settings.NEXUS_TENANT_QUOTA_BYTES))
-    row = Tenant.objects.filter(id=actor.tenant_id)
-    if not row.filter(reserved_bytes__lte=quota - length).update(reserved_bytes=F("reserved_bytes") + length):
-        held = row.values("reserved_bytes", "quota_bytes").get()
-        limit = held["quota_bytes"] or settings.NEXUS_TENANT_QUOTA_BYTES
-        raise QuotaExceeded(
-            "The workspace's storage quota would be passed.",
-            {"quotaBytes": limit, "heldBytes": held["reserved_bytes"], "askedBytes": length},
-        )
-    limit = settings.NEXUS_TENANT_OPEN_UPLOADS
-    if UploadSession.of(actor.tenant_id).filter(state__in=LIVE_STATES).count() >= limit:
-        raise TooManyUploads(f"{limit} uploads are open in this workspace.", {"maxOpenUploads": limit})
-
-
-def release(session: UploadSession) -> None:
-    """Give the session's reserved bytes back to the tenant; once, by the transaction that ends the session."""
-    Tenant.objects.filter(id=session.tenant_id).update(reserved_bytes=F("reserved_bytes") - session.reserved_bytes)
-
-
 def _insert(actor: Actor, new: NewUpload, dataset: Dataset | None, upload_id: UUID) -> UploadSession:
     try:
         with db.atomic():
@@ -121,7 +96,7 @@ def _insert(actor: Actor, new: NewUpload, dataset: Dataset | None, upload_id: UU
                 kind=new.kind,
                 venue=new.venue,
                 params=new.reading,
-                size_bytes=new.length,
+                size_bytes=new.length or 0,
             )
             descriptions.change(actor, version.dataset, vendor=new.vendor or None, asset_class=new.asset_class or None)
             return UploadSession.everyone.create(
@@ -135,7 +110,7 @@ def _insert(actor: Actor, new: NewUpload, dataset: Dataset | None, upload_id: UU
                 length=new.length,
                 metadata=new.header,
                 declared_sha256=new.sha256,
-                reserved_bytes=new.length,
+                reserved_bytes=new.length or 0,
                 expires_at=db.now() + timedelta(seconds=settings.NEXUS_UPLOAD_EXPIRY_S),
             )
     except IntegrityError:
@@ -182,7 +157,7 @@ def settled(session: UploadSession, descriptor: int | None) -> UploadSession:
 def open_part(session: UploadSession) -> ledger.Leaf | None:
     """Return the durable bytes after the last whole part, with their digest; None when there are none."""
     start = ledger.leaf_start(session.offset)
-    if not session.takes_bytes or start == session.offset or session.offset == session.length:
+    if not session.takes_bytes or start == session.offset or session.is_whole:
         return None
     try:
         with disk.data_path(session.id).open("rb") as file:
@@ -239,7 +214,7 @@ def _of_dataset(dataset: Dataset, upload_ref: str) -> UploadSession:
 
 def _received(session: UploadSession) -> UploadSession:
     """Return the row with all bytes that are on disk counted; UploadIncomplete when some have still to come."""
-    if session.offset < session.length:
+    if not session.is_whole:
         with contextlib.suppress(FileNotFoundError):
             descriptor = disk.try_lock(session.id)
             if descriptor is not None:
@@ -247,16 +222,22 @@ def _received(session: UploadSession) -> UploadSession:
                     session = settled(session, descriptor)
                 finally:
                     os.close(descriptor)
-    if session.offset < session.length:
+    if not session.is_whole:
         raise UploadIncomplete(
-            f"{session.length - session.offset} of {session.length} bytes have still to come.",
+            f"{_missing(session)} have still to come.",
             {"offset": session.offset, "length": session.length, "uploadId": session.ref},
         )
     return session
 
 
+def _missing(session: UploadSession) -> str:
+    if session.length is None:
+        return f"{session.offset} bytes are here; how many there are was not told yet, so the rest"
+    return f"{session.length - session.offset} of {session.length} bytes"
+
+
 def _to_ingest(actor: Actor, session: UploadSession, expected: str) -> None:
-    rows = UploadSession.of(session.tenant_id).filter(id=session.id, state=session.state, offset=session.length)
+    rows = UploadSession.of(session.tenant_id).filter(id=session.id, state=session.state, offset=session.total)
     if not rows.update(
         state=UploadState.INGESTING, declared_sha256=expected, error=None, sha256="", updated_at=db.now()
     ):
@@ -293,7 +274,7 @@ def end(actor: Actor, session: UploadSession, state: UploadState, reason: str) -
     ended = rows.filter(state__in=[UploadState.OPEN, UploadState.MISMATCHED])
     if not ended.update(state=state, updated_at=db.now()):
         return False
-    release(session)
+    quota.release(session)
     transaction.on_commit(partial(disk.remove, session.id))
     lifecycle.advance(session.version, Status.ARCHIVED, actor, reason=reason, details={"uploadId": session.ref})
     return True

@@ -21,11 +21,11 @@ _LONGEST = {"filename": 255, "content_type": 255, "name": 255, "symbol": 128, "v
 
 @dataclass(slots=True)
 class NewUpload:
-    """A file announced: its name, type and length in bytes, and how it is to be read."""
+    """A file announced: its name, type and length in bytes (None: told later), and how it is to be read."""
 
     filename: str
     content_type: str
-    length: int
+    length: int | None
     name: str = ""
     dataset: str = ""
     kind: str = ""
@@ -48,7 +48,7 @@ class NewUpload:
             if len(text) > longest:
                 wrong[_camel(name)] = [f"at most {longest} characters"]
         self.sha256 = self.sha256.lower()
-        if self.length < 1:
+        if self.length is not None and self.length < 1:
             wrong["sizeBytes"] = ["at least 1: an empty file is no data"]
         if not self.filename:
             wrong["filename"] = ["must not be empty"]
@@ -66,7 +66,7 @@ class NewUpload:
         targets.refuse_shared(self.column_mapping)
 
     @classmethod
-    def from_metadata(cls, pairs: Mapping[str, str], length: int, header: str) -> Self:
+    def from_metadata(cls, pairs: Mapping[str, str], length: int | None, header: str) -> Self:
         """Read what a plain tus client put into Upload-Metadata; filename and filetype have defaults."""
         return cls(
             filename=pairs.get("filename") or pairs.get("name") or "upload",

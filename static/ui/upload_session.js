@@ -98,7 +98,8 @@ class Session extends HTMLElement {
   }
 
   async #cancel() {
-    if (!confirm(`Cancel this upload? What was sent (of ${size(Number(this.getAttribute("size")))}) is thrown away.`)) return;
+    const whole = Number(this.getAttribute("size"));
+    if (!confirm(`Cancel this upload? What was sent${whole ? ` (of ${size(whole)})` : ""} is thrown away.`)) return;
     const headers = { "X-CSRFToken": csrf(), "Tus-Resumable": "1.0.0" };
     const answer = await fetch(`/v1/uploads/${this.upload}`, { method: "DELETE", headers });
     if (!answer.ok && answer.status !== 410) {

@@ -141,8 +141,9 @@ def test_a_client_goes_on_by_itself_after_its_connection_was_reset(server, file,
         {"chunkSize": 5_000_000, "uploadDataDuringCreation": True},
         {"chunkSize": 4_000_000, "stream": True, "uploadSize": SIZE},
         {"chunkSize": 4_000_000, "overridePatchMethod": True},
+        {"chunkSize": 5_000_000, "piped": True, "uploadLengthDeferred": True},
     ],
-    ids=["one request", "chunks", "data with the creation", "stream", "POST only"],
+    ids=["one request", "chunks", "data with the creation", "stream", "POST only", "length later"],
 )
 def test_tus_js_client_creates_by_itself_in_each_of_its_modes(server, file, options):
     metadata = {"filename": file.name, "filetype": "text/csv"}
@@ -150,9 +151,8 @@ def test_tus_js_client_creates_by_itself_in_each_of_its_modes(server, file, opti
     finish(server, file, dataset_of(server, client.until("done")))
 
 
-@pytest.mark.parametrize("options", [{"stream": True, "uploadLengthDeferred": True}, {"parallelUploads": 3}])
-def test_tus_js_client_is_told_which_modes_are_not_offered(server, file, options):
-    client = Client(MODULE, server, file, endpoint=f"{server.url}/v1/uploads/", chunkSize=4_000_000, **options)
+def test_tus_js_client_is_told_which_modes_are_not_offered(server, file):
+    client = Client(MODULE, server, file, endpoint=f"{server.url}/v1/uploads/", parallelUploads=3)
     assert "not offered" in client.until("error")
 
 

@@ -42,7 +42,7 @@ class Upload:
 
     id: str
     dataset_id: str
-    length: int
+    length: int | None  # None: a PATCH tells it later
     filename: str
     data: bytearray = field(default_factory=bytearray)
     duplicate_of: str | None = None
@@ -304,6 +304,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
+        upload.length = upload.length or int(self.headers.get("Upload-Length") or 0) or None
         self.send(204, None, {"Upload-Offset": str(len(upload.data)), "Tus-Resumable": "1.0.0"})
 
     def _receive(self, upload: Upload, length: int) -> None:

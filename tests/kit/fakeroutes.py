@@ -34,11 +34,8 @@ def head_upload(call: Handler, _: Any, upload_id: str) -> None:
         return call.send(404, {"error": {"code": "NOT_FOUND", "message": "no such upload"}})
     if call.headers.get("Tus-Resumable") != "1.0.0":
         call.platform.problems.append("HEAD without Tus-Resumable")
-    call.send(
-        200,
-        None,
-        {"Upload-Offset": str(len(upload.data)), "Upload-Length": str(upload.length), "Cache-Control": "no-store"},
-    )
+    length = {"Upload-Defer-Length": "1"} if upload.length is None else {"Upload-Length": str(upload.length)}
+    call.send(200, None, {"Upload-Offset": str(len(upload.data)), **length, "Cache-Control": "no-store"})
 
 
 def get_upload(call: Handler, _: Any, upload_id: str) -> None:

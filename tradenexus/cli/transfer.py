@@ -78,6 +78,7 @@ class Transfer:
         self.resumed = resumed or (lambda offset: None)
         self._digest = hashlib.sha256()
         self._hashed = 0
+        self._untold = False  # the session began without a length: it is told with the next bytes
 
     def run(self) -> str:
         """Send what is missing, return the file's SHA-256; raises Gone, Interrupted, or the Failure that ended it."""
@@ -109,7 +110,7 @@ class Transfer:
                     if offset < 0 or attempt.num > 1:
                         offset = self._head(size)
                         self.resumed(offset)
-                    return offset if offset == size else self._patch(stream, size, offset)
+                    return offset if offset == size and not self._untold else self._patch(stream, size, offset)
         except Cut as error:
             raise Unreachable(
                 f"the connection to {self.client.url} broke again and again",
@@ -142,6 +143,7 @@ class Transfer:
                 why=f"the session has {length or '?'} bytes (offset {offset}), the file {size}",
                 hint="choose the file it was begun with, or upload anew with --no-resume",
             )
+        self._untold = length is None
         return offset
 
     def _patch(self, stream: BinaryIO, size: int, offset: int) -> int:
@@ -152,6 +154,8 @@ class Transfer:
             "Content-Type": "application/offset+octet-stream",
             "Content-Length": str(length),
         }
+        if self._untold:
+            headers["Upload-Length"] = str(size)
         self._hash_up_to(stream, offset)
         answer = self.client.attempt("PATCH", self.url, content=self._blocks(stream, offset, length), headers=headers)
         if answer.status == 204:
@@ -162,6 +166,7 @@ class Transfer:
                     why=f"Upload-Offset {confirmed}, sent to {offset + length}",
                 )
             self.moved(confirmed)
+            self._untold = False
             return confirmed
         if answer.status in (404, 410):
             raise Gone(f"{answer.status}")

@@ -54,6 +54,15 @@ def test_unfinished_uploads_are_listed_with_resume_for_all_of_the_workspace(owne
     assert browse(stranger).get(f"/uploads/{session.ref}/").status_code == 404
 
 
+def test_an_upload_of_unknown_length_counts_bytes_and_draws_no_bar(owner, browse):
+    session = local.fill(sessions.start(owner.actor, NewUpload("t.csv", "text/csv", None)), [b"a" * 4200])
+    for page in (text(browse(owner).get("/uploads/")), text(browse(owner).get(f"/uploads/{session.ref}/"))):
+        assert "4.20 kB, of how many is not known yet" in page
+        assert "<progress" not in page
+    sessions.terminate(owner.actor, session)
+    assert f"/uploads/{session.ref}/" in text(browse(owner).get("/uploads/"))
+
+
 def test_the_list_is_also_a_fragment(owner, browse):
     page = text(browse(owner).get("/uploads/", **FRAGMENT))
     assert "<html" not in page

@@ -31,6 +31,7 @@ def test_options_names_what_is_offered_without_a_credential(server):
     assert set(answer.headers["tus-extension"].split(",")) == {
         "creation",
         "creation-with-upload",
+        "creation-defer-length",
         "checksum",
         "expiration",
         "termination",

@@ -2,11 +2,14 @@
 // Prints a line per event: "url ADDRESS", "from OFFSET", "at BYTES", "done ADDRESS"; an error ends it with code 1.
 'use strict'
 const fs = require('fs')
-const { module: path, file, stream, resume, ledger, ...options } = JSON.parse(process.argv[2])
+const { PassThrough } = require('stream')
+const { module: path, file, stream, piped, resume, ledger, ...options } = JSON.parse(process.argv[2])
 const tus = require(path)
 
 const say = (...words) => fs.writeSync(1, words.join(' ') + '\n')
-const source = stream ? fs.createReadStream(file) : fs.readFileSync(file)
+const plain = () => (stream ? fs.createReadStream(file) : fs.readFileSync(file))
+// what is piped has no length of its own, which a file's stream has
+const source = piped ? fs.createReadStream(file).pipe(new PassThrough({ highWaterMark: 1 << 23 })) : plain()
 if (ledger) options.urlStorage = new tus.FileUrlStorage(ledger)
 let first = true
 const upload = new tus.Upload(source, {

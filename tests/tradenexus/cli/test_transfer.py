@@ -120,6 +120,13 @@ def test_a_session_of_another_length_is_refused_before_a_byte_is_sent(platform, 
     assert not any(method == "PATCH" for method, _, _ in platform.headers_seen)
 
 
+@pytest.mark.parametrize("here", [0, 700_000, len(DATA)])
+def test_a_session_without_a_length_is_told_it(platform, client, file, upload, here):
+    upload.length, upload.data = None, bytearray(DATA[:here])
+    assert send(client, file, upload) == hashlib.sha256(DATA).hexdigest()
+    assert (bytes(upload.data), upload.length) == (DATA, len(DATA))
+
+
 def test_a_file_that_changes_meanwhile_is_refused(client, file, upload):
     def meddle(offset):
         if offset > 500_000:
