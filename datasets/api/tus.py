@@ -33,14 +33,25 @@ def add(result: dict[str, Any], generator: Any, request: Any, public: bool) -> d
         "head": _operation("uploads_offset", [_REF, _VERSION], "200"),
         "patch": {
             **_operation("uploads_append", [_REF, _VERSION, _number("Upload-Offset"), _TOLD_LATER], "204"),
-            "requestBody": {
-                "required": True,
-                "content": {"application/offset+octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-            },
+            "requestBody": _BYTES,
         },
         "delete": _operation("uploads_terminate", [_REF, _VERSION], "204"),
     }
+    result["paths"]["/v1/uploads/{ref}/parts/{number}"] = {
+        "put": {
+            **_operation("uploads_mend", [_REF, _PART, _VERSION], "204"),
+            "summary": "Send one damaged part again",
+            "requestBody": _BYTES,
+        }
+    }
     return result
+
+
+_BYTES = {
+    "required": True,
+    "content": {"application/offset+octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+}
+_PART = {"name": "number", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
 
 
 def _creation() -> list[dict[str, Any]]:

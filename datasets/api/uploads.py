@@ -15,7 +15,7 @@ from datasets.api.actions import started
 from datasets.market.kinds import ASSET_CLASSES
 from datasets.models import Dataset, UploadSession
 from datasets.models.upload import LIVE_STATES, UploadLeaf, UploadState
-from datasets.uploads import peek, sessions
+from datasets.uploads import ledger, peek, sessions
 from datasets.uploads.wanted import KINDS, NewUpload
 from tradenexus.errors import BadRequest
 from tradenexus.jobs import api as jobs
@@ -201,6 +201,9 @@ class UploadSerializer(serializers.Serializer):
     contentType = serializers.CharField()
     sizeBytes = serializers.IntegerField(allow_null=True, help_text="null while the client has not told it")
     offset = serializers.IntegerField(help_text="bytes that are durable")
+    keptBytes = serializers.IntegerField(
+        allow_null=True, help_text="where the offset goes once the damaged parts were sent again; null without any"
+    )
     state = serializers.ChoiceField(UploadState.values)
     sha256 = serializers.CharField(allow_null=True)
     duplicateOf = serializers.CharField(allow_null=True)
@@ -223,6 +226,7 @@ def render(session: UploadSession) -> dict[str, Any]:
         "contentType": session.content_type,
         "sizeBytes": session.length,
         "offset": session.offset,
+        "keptBytes": session.kept_bytes,
         "state": session.state,
         "sha256": session.sha256 or session.declared_sha256 or None,
         "duplicateOf": session.duplicate_of or None,
@@ -280,8 +284,10 @@ class PartSerializer(serializers.Serializer):
     """One 8 MiB part as it landed."""
 
     number = serializers.IntegerField()
+    start = serializers.IntegerField(help_text="the offset of its first byte")
     sizeBytes = serializers.IntegerField()
     crc32c = serializers.IntegerField(help_text="CRC-32C of its bytes, as a number")
+    damaged = serializers.BooleanField(help_text="our copy has another digest by now: send it again with PUT")
 
 
 class OpenPartSerializer(serializers.Serializer):
@@ -290,6 +296,12 @@ class OpenPartSerializer(serializers.Serializer):
     offset = serializers.IntegerField(help_text="where it starts")
     sizeBytes = serializers.IntegerField(help_text="how much of it is durable")
     crc32c = serializers.IntegerField()
+
+
+class PartsQuery(serializers.Serializer):
+    """Which parts."""
+
+    damaged = serializers.BooleanField(required=False, default=False, help_text="only damaged parts")
 
 
 PARTS = shapes.answer_of(
@@ -303,11 +315,17 @@ PARTS = shapes.answer_of(
 class Parts(TenantView):
     """The part ledger of an upload: what a client compares its file with before it goes on sending."""
 
-    @extend_schema(operation_id="uploads_parts", parameters=shapes.PAGING, responses={200: PARTS})
+    @extend_schema(
+        operation_id="uploads_parts",
+        parameters=[PartsQuery, *shapes.PAGING],
+        responses={200: PARTS},
+    )
     def get(self, request: Request, ref: str) -> Response:
         """List the digests of the received parts in order, and of the durable bytes after the last whole one."""
         session = self.find(UploadSession, ref)
         rows = UploadLeaf.objects.filter(session=session)
+        if self.query(PartsQuery)["damaged"]:
+            rows = rows.filter(damaged=True)
         answer = pagination.page(request, rows, _part, ("number",))
         begun = sessions.open_part(session)
         answer.data["open"] = begun and {"offset": begun.start, "sizeBytes": begun.size_bytes, "crc32c": begun.crc32c}
@@ -315,4 +333,10 @@ class Parts(TenantView):
 
 
 def _part(leaf: UploadLeaf) -> dict[str, int]:
-    return {"number": leaf.number, "sizeBytes": leaf.size_bytes, "crc32c": leaf.crc32c}
+    return {
+        "number": leaf.number,
+        "start": leaf.number * ledger.LEAF_BYTES,
+        "sizeBytes": leaf.size_bytes,
+        "crc32c": leaf.crc32c,
+        "damaged": leaf.damaged,
+    }

@@ -41,6 +41,8 @@ class UploadSession(TenantOwned):
     content_type = models.CharField(max_length=255, blank=True)
     length = models.BigIntegerField(null=True)  # null: the client will tell it later
     offset = models.BigIntegerField(default=0)
+    # While damaged leaves are sent again the offset stands at the first of them: how much is here with them.
+    kept_bytes = models.BigIntegerField(null=True)
     # Which kernel run wrote past the offset: only under the same one may the tail on disk be taken over; empty while
     # the tail is not to be trusted (a body whose checksum has still to be verified).
     tail_boot = models.CharField(max_length=40, blank=True)
@@ -63,6 +65,11 @@ class UploadSession(TenantOwned):
                 condition=Q(offset__gte=0) & Q(offset__lte=models.F("length")), name="upload_offset_range"
             ),
             models.CheckConstraint(condition=Q(length__gte=1), name="upload_length"),
+            models.CheckConstraint(
+                condition=Q(kept_bytes__isnull=True)
+                | (Q(kept_bytes__gt=models.F("offset")) & Q(kept_bytes__lte=models.F("length"))),
+                name="upload_kept_range",
+            ),
             models.CheckConstraint(
                 condition=Q(length__isnull=False) | Q(state__in=LENGTHLESS_STATES), name="upload_length_known"
             ),
@@ -107,6 +114,7 @@ class UploadLeaf(models.Model):
     number = models.BigIntegerField()
     size_bytes = models.IntegerField()
     crc32c = models.BigIntegerField()
+    damaged = models.BooleanField(default=False)  # our copy no longer has this digest: it is to be sent again
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["session", "number"], name="upload_leaf_once")]

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from datasets.uploads import disk, threads
 from datasets.uploads.durable import Writer
+from datasets.uploads.errors import UploadCut, UploadTooLarge
 from tradenexus.errors import ProblemError
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -149,6 +150,24 @@ async def take(receive: Receive, writer: Writer, idle_s: float, on_read: Callabl
             await threads.write(writer.abandon)
         raise
     return ending
+
+
+async def gather(receive: Receive, most: int, idle_s: float, on_read: Callable[[], None]) -> bytes:
+    """Return a small body whole; UploadCut when it stops coming, UploadTooLarge past `most` bytes."""
+    parts: list[bytes] = []
+    while True:
+        try:
+            message = await asyncio.wait_for(receive(), idle_s)
+        except TimeoutError:
+            raise UploadCut("The connection went silent; nothing was changed.") from None
+        if message["type"] == "http.disconnect":
+            raise UploadCut("The connection was cut; nothing was changed.")
+        parts.append(message.get("body", b""))
+        if sum(map(len, parts)) > most:
+            raise UploadTooLarge("More bytes came than the part has.", {"maxBytes": most})
+        if not message.get("more_body"):
+            on_read()
+            return b"".join(parts)
 
 
 async def _collect(receive: Receive, batches: Batches, watch: Watch) -> Ending:

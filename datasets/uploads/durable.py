@@ -29,13 +29,13 @@ def record(session: UploadSession, offset: int, leaves: Sequence[ledger.Leaf] = 
     expires = now + timedelta(seconds=settings.NEXUS_UPLOAD_EXPIRY_S)
     with db.atomic():
         rows = UploadSession.of(session.tenant_id).filter(id=session.id, state=UploadState.OPEN, offset=session.offset)
-        if not rows.update(offset=offset, updated_at=now, expires_at=expires):
+        if not rows.update(offset=offset, kept_bytes=None, updated_at=now, expires_at=expires):
             raise OffsetConflict("The upload was changed by another request.", {"length": session.length})
         UploadLeaf.objects.filter(
             session=session, number__gte=min(offset, session.offset) // ledger.LEAF_BYTES
         ).delete()
         UploadLeaf.objects.bulk_create(UploadLeaf(session=session, **leaf._asdict()) for leaf in leaves)
-    session.offset, session.expires_at = offset, expires
+    session.offset, session.kept_bytes, session.expires_at = offset, None, expires
 
 
 def settle(session: UploadSession, descriptor: int) -> None:
@@ -45,6 +45,11 @@ def settle(session: UploadSession, descriptor: int) -> None:
     and when it did not wait for its checksum.
     """
     size = os.fstat(descriptor).st_size
+    if session.kept_bytes is not None:
+        if size >= session.kept_bytes:
+            return
+        forget_kept(session, descriptor)
+        size = os.fstat(descriptor).st_size
     if size < session.offset:
         log.error("upload_bytes_lost", upload=session.ref, offset=session.offset, size_bytes=size)
         record(session, size)
@@ -63,8 +68,22 @@ def trust_tail(session: UploadSession, trusted: bool) -> None:
         session.tail_boot = mark
 
 
+def forget_kept(session: UploadSession, descriptor: int) -> None:
+    """Drop what was kept behind a damaged leaf: all of it is being sent again."""
+    with db.atomic():
+        rows = UploadSession.of(session.tenant_id).filter(id=session.id, state=UploadState.OPEN, offset=session.offset)
+        if not rows.update(kept_bytes=None, tail_boot=""):  # what lies there must not be taken over as a tail
+            raise OffsetConflict("The upload was changed by another request.", {"length": session.length})
+        UploadLeaf.objects.filter(session=session, number__gte=session.offset // ledger.LEAF_BYTES).delete()
+    session.kept_bytes, session.tail_boot = None, ""
+    failpoints.hit("uploads.forgotten")
+    cut_tail(session, descriptor)
+
+
 def cut_tail(session: UploadSession, descriptor: int) -> None:
-    """Drop what lies past the durable offset and reserve its room again."""
+    """Drop what lies past the durable offset and reserve its room again; what is kept stays."""
+    if session.kept_bytes is not None:
+        return
     if os.fstat(descriptor).st_size > session.offset:
         os.ftruncate(descriptor, session.offset)
         with contextlib.suppress(OSError):
@@ -101,10 +120,11 @@ class Writer:
         self._ledger = ledger.Ledger(session.offset, session.length, ledger.open_crc(descriptor, session.offset))
         self._leaves: list[ledger.Leaf] = []
         self._broken = False
-        trust_tail(session, trusted=checksum is None)
+        self._begun = False
 
     def write(self, parts: Sequence[bytes]) -> None:
         """Write a batch behind the last one; each leaf that closes becomes durable at once."""
+        self._begin()
         self._make_room(sum(map(len, parts)))
         whole = [b"".join(parts)]  # each call below gives the interpreter away and must win it back: few large ones
         for run in ledger.split(whole, self._ledger.room):
@@ -141,6 +161,14 @@ class Writer:
         if self._checksum is None:
             self.save()
         cut_tail(self.session, self._descriptor)
+
+    def _begin(self) -> None:
+        if self._begun:
+            return
+        self._begun = True
+        if self.session.kept_bytes is not None:
+            forget_kept(self.session, self._descriptor)
+        trust_tail(self.session, trusted=self._checksum is None)
 
     def _make_room(self, size: int) -> None:
         if quota.grow(self.session, self._ledger.offset + size):

@@ -18,8 +18,9 @@ class UploadIncomplete(Conflict):
 
 
 class ChecksumMismatch(Conflict):
-    """The SHA-256 of the received bytes is not the one given. With `details.leaf` our copy is damaged: resume the
-    upload (its offset went back to that leaf); otherwise complete again with the file's true digest, or start anew."""
+    """The SHA-256 of the received bytes is not the one given. With `details.leaf` our copy is damaged: send the
+    parts in `details.leaves` again, or resume the upload from its offset; otherwise complete again with the file's
+    true digest, or start anew."""
 
     code = "CHECKSUM_MISMATCH"
 
@@ -30,8 +31,15 @@ class LengthConflict(Conflict):
     code = "UPLOAD_LENGTH_CONFLICT"
 
 
+class PartIntact(Conflict):
+    """Only a part that was found damaged can be sent alone, and this one is not: see the upload's `parts`."""
+
+    code = "UPLOAD_PART_INTACT"
+
+
 class ChunkRefused(ProblemError):
-    """The bytes of this PATCH do not have the digest of its `Upload-Checksum`. They were dropped: send them again."""
+    """The bytes do not have the digest of their `Upload-Checksum`, or that of the part. They were dropped: send them
+    again."""
 
     code, status = "UPLOAD_CHECKSUM_MISMATCH", 460
 

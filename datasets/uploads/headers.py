@@ -63,6 +63,11 @@ class Checksum:
         """Tell whether the bytes that passed have the promised digest."""
         return self.running.digest() == self.expected
 
+    def covers(self, data: bytes) -> bool:
+        """Tell whether this data, the whole body, has the promised digest."""
+        self.running.update(data)
+        return self.holds()
+
 
 def require_version(headers: Mapping[str, str]) -> None:
     """Refuse a request that does not speak version 1.0.0."""

@@ -14,7 +14,7 @@ from datasets import lifecycle, versions
 from datasets.models import DatasetVersion, Status
 from datasets.models.upload import UploadLeaf, UploadSession, UploadState
 from datasets.storage import blobs, faults, layout
-from datasets.uploads import disk, ledger, quota, sessions
+from datasets.uploads import disk, ledger, mending, quota, sessions
 from datasets.uploads.errors import ChecksumMismatch
 from tradenexus import db, failpoints, ids
 from tradenexus.actor import Actor
@@ -24,6 +24,7 @@ from tradenexus.jobs.models import Job
 from tradenexus.jobs.runner import Run
 
 _LOCK_WAIT_S = 20.0
+MENDABLE = 1000  # with more damaged leaves than this the file is sent again from the first
 
 
 class BytesLost(ProblemError):
@@ -84,11 +85,21 @@ def _verify(run: Run, session: UploadSession, descriptor: int) -> str:
     if check.damaged or done != session.length:
         leaf = min([*check.damaged, done // ledger.LEAF_BYTES])
         raise ChecksumMismatch(
-            f"Our copy of leaf {leaf} is damaged; send the file again from there.",
-            {"leaf": leaf, "offset": leaf * ledger.LEAF_BYTES, "length": session.length, "uploadId": session.ref},
+            f"Our copy of leaf {leaf} is damaged; send it again, or the file from there.",
+            {
+                "leaf": leaf,
+                "leaves": _mendable(check.damaged, done == session.length),
+                "offset": leaf * ledger.LEAF_BYTES,
+                "length": session.length,
+                "uploadId": session.ref,
+            },
         )
     _agree(session, digest)
     return digest
+
+
+def _mendable(damaged: list[int], all_there: bool) -> list[int]:
+    return damaged if all_there and len(damaged) <= MENDABLE else []
 
 
 def _agree(session: UploadSession, digest: str) -> None:
@@ -160,7 +171,8 @@ def _result(session: UploadSession) -> dict[str, Any]:
 def failed(run_or_job: Run | Job, actor: Actor, error: ProblemError, outcome: str) -> None:
     """Give the upload back to its client, in the transaction that ends the job: nothing received is thrown away.
 
-    A damaged leaf takes the offset back to its start; another digest than declared makes it `mismatched`.
+    A damaged leaf takes the offset back to its start (mending says what is kept behind it); another digest than
+    declared makes it `mismatched`.
     """
     session = _session(actor, run_or_job.params)
     rows = UploadSession.of(session.tenant_id).filter(id=session.id, state=UploadState.INGESTING)
@@ -169,10 +181,16 @@ def failed(run_or_job: Run | Job, actor: Actor, error: ProblemError, outcome: st
     if error.code == ChecksumMismatch.code and "actual" in error.details:
         changes |= {"state": UploadState.MISMATCHED, "sha256": error.details["actual"]}
     elif error.code == ChecksumMismatch.code:
-        offset = error.details["offset"]
-        changes |= {"offset": offset, "tail_boot": ""}
-        UploadLeaf.objects.filter(session=session, number__gte=offset // ledger.LEAF_BYTES).delete()
+        changes |= _given_back(session, error)
     rows.update(**changes)
+
+
+def _given_back(session: UploadSession, error: ProblemError) -> dict[str, Any]:
+    if leaves := error.details.get("leaves"):
+        return mending.lay_aside(session, leaves)
+    offset = error.details["offset"]
+    UploadLeaf.objects.filter(session=session, number__gte=offset // ledger.LEAF_BYTES).delete()
+    return {"offset": offset, "tail_boot": ""}
 
 
 def retried(job: Job, actor: Actor) -> None:

@@ -17,9 +17,9 @@ import structlog
 from django.conf import settings
 
 from datasets.models.upload import UploadSession
-from datasets.uploads import body, deferred, headers, hold, identity, sessions, threads
+from datasets.uploads import body, deferred, headers, hold, identity, mending, sessions, threads
 from datasets.uploads.durable import Writer
-from datasets.uploads.errors import OffsetConflict, UploadCut, UploadFinal, UploadLocked, UploadTooLarge
+from datasets.uploads.errors import ChunkRefused, OffsetConflict, UploadCut, UploadFinal, UploadLocked, UploadTooLarge
 from datasets.uploads.wanted import NewUpload
 from tradenexus import ids
 from tradenexus.actor import Actor
@@ -33,6 +33,7 @@ PREFIX = "/v1/uploads"
 DRAIN_BYTES = 8 << 20
 DRAIN_S = 5.0
 LINGER_S = 2.0
+_WRITES = {"PATCH", "PUT"}
 _OVERRIDES = {"PATCH", "HEAD", "DELETE"}
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -47,6 +48,7 @@ class Call:
     request_id: str
     receive: body.Receive
     scope: Mapping[str, Any]
+    part: str = ""
     unread: bool = True
     silent: bool = False  # the client stopped sending: nothing more is waited for
     actor: Actor | None = None
@@ -78,7 +80,7 @@ async def application(scope: Mapping[str, Any], receive: body.Receive, send: Sen
     call = _read(scope, receive)
     with structlog.contextvars.bound_contextvars(request_id=call.request_id):
         try:
-            with hold.announced(call.ref) if call.method == "PATCH" else nullcontext():
+            with hold.announced(call.ref) if call.method in _WRITES else nullcontext():
                 answer = await _dispatch(call)
         except asyncio.CancelledError:
             await _send(call, _refusal(call, _stopping({})), send, keep=False)
@@ -94,14 +96,14 @@ def _read(scope: Mapping[str, Any], receive: body.Receive) -> Call:
     override = given.get("x-http-method-override", "").upper()
     if method == "POST" and override in _OVERRIDES:
         method = override
-    ref = scope["path"].removeprefix(PREFIX).strip("/")
-    return Call(method, ref, given, request_id_from(given.get("x-request-id")), receive, scope)
+    ref, _, part = scope["path"].removeprefix(PREFIX).strip("/").partition("/parts/")
+    return Call(method, ref, given, request_id_from(given.get("x-request-id")), receive, scope, part)
 
 
 async def _dispatch(call: Call) -> Answer:
     if call.method == "OPTIONS":
         return _options()
-    verbs = _ON_ONE if call.ref else _ON_ALL
+    verbs = _ON_PART if call.part else _ON_ONE if call.ref else _ON_ALL
     if call.method not in verbs:
         raise MethodNotAllowed(f"{call.method} is not taken here.", {"allow": [*verbs, "OPTIONS"]})
     headers.require_version(call.headers)
@@ -215,8 +217,27 @@ async def _delete(call: Call) -> Answer:
     return Answer(204)
 
 
+async def _mend(call: Call) -> Answer:
+    headers.require_body_type(call.headers)
+    checksum = headers.checksum(call.headers.get("upload-checksum"))
+    session = await _find(call)
+    if not (call.part.isascii() and call.part.isdigit() and len(call.part) <= 9):
+        raise NotFound("No such part.")
+    leaf = await threads.ask(mending.wanted, session, int(call.part))
+    size = headers.body_length(call.headers)
+    mending.refuse_size(leaf, leaf.size_bytes if size is None else size)
+    data = await body.gather(call.receive, leaf.size_bytes, settings.NEXUS_UPLOAD_IDLE_S, call.note_read)
+    if checksum and not checksum.covers(data):
+        raise ChunkRefused(f"The body does not have the promised {checksum.algorithm}; it was thrown away.")
+    async with hold.taken(session) as descriptor:
+        session = await threads.write(sessions.settled, session, descriptor)
+        await threads.write(mending.mend, session, descriptor, leaf.number, data)
+    return _state(session, 204)
+
+
 _ON_ALL: dict[str, Callable[[Call], Awaitable[Answer]]] = {"POST": _create}
 _ON_ONE: dict[str, Callable[[Call], Awaitable[Answer]]] = {"HEAD": _head, "PATCH": _patch, "DELETE": _delete}
+_ON_PART: dict[str, Callable[[Call], Awaitable[Answer]]] = {"PUT": _mend}
 
 
 async def _find(call: Call) -> UploadSession:

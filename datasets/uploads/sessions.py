@@ -23,7 +23,7 @@ from datasets import descriptions, lifecycle, versions
 from datasets.models import Dataset, DatasetVersion, Status
 from datasets.models.upload import LIVE_STATES, UploadSession, UploadState
 from datasets.storage import faults
-from datasets.uploads import disk, durable, ledger, quota
+from datasets.uploads import disk, durable, ledger, mending, quota
 from datasets.uploads.errors import (
     ChecksumMismatch,
     UploadFinal,
@@ -225,7 +225,12 @@ def _received(session: UploadSession) -> UploadSession:
     if not session.is_whole:
         raise UploadIncomplete(
             f"{_missing(session)} have still to come.",
-            {"offset": session.offset, "length": session.length, "uploadId": session.ref},
+            {
+                "offset": session.offset,
+                "length": session.length,
+                "uploadId": session.ref,
+                **({"damagedParts": mending.numbers(session)} if session.kept_bytes is not None else {}),
+            },
         )
     return session
 
@@ -233,6 +238,8 @@ def _received(session: UploadSession) -> UploadSession:
 def _missing(session: UploadSession) -> str:
     if session.length is None:
         return f"{session.offset} bytes are here; how many there are was not told yet, so the rest"
+    if session.kept_bytes is not None:
+        return "Damaged parts"
     return f"{session.length - session.offset} of {session.length} bytes"
 
 

@@ -51,13 +51,13 @@ def error(answer: httpx.Response) -> str:
 
 
 class Wire:
-    """A raw connection with one PATCH on it, its body sent piece by piece."""
+    """A raw connection with one PATCH (or another method) on it, its body sent piece by piece."""
 
-    def __init__(self, server: Server, url: str, at: int, size: int, *more: str):
+    def __init__(self, server: Server, url: str, at: int, size: int, *more: str, method: str = "PATCH", path: str = ""):
         self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=30)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         lines = [
-            f"PATCH {url} HTTP/1.1",
+            f"{method} {path or url} HTTP/1.1",
             "Host: 127.0.0.1",
             f"Authorization: Bearer {server.owner}",
             "Tus-Resumable: 1.0.0",

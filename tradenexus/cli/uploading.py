@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tradenexus.cli import credentials, figures
+from tradenexus.cli.client import new_key
 from tradenexus.cli.failures import Clash, Failure, Interrupted, Missing
 from tradenexus.cli.ledger import Entry, Ledger, identity
 from tradenexus.cli.opening import content_type
@@ -230,7 +231,8 @@ class Sender:
     def _complete(self, entry: Entry) -> dict[str, Any]:
         body = {"uploadToken": entry.upload_id, "sha256": entry.sha256}
         path = f"/v1/datasets/{entry.dataset_id}/uploads:complete"
-        answer = self.nx.client.post(path, body, key=f"cli-complete-{entry.upload_id}", patience_s=PATIENCE_S)
+        # A new key each time: an upload that was given back is to be completed anew, not to be told its first answer.
+        answer = self.nx.client.post(path, body, key=new_key(), patience_s=PATIENCE_S)
         entry.state = "done"
         self.ledger.save(entry)
         told = {"version": answer.get("version"), "status": (answer.get("dataset") or {}).get("status")}

@@ -216,7 +216,9 @@ def test_the_parts_of_an_upload_are_what_was_received(owner, stranger):
 
 def test_a_whole_upload_has_its_last_part_closed(owner):
     body = owner.api.get(f"/v1/uploads/{received(owner).ref}/parts").json()
-    assert body["items"] == [{"number": 0, "sizeBytes": 20_000, "crc32c": crc32c.crc32c(DATA)}]
+    assert body["items"] == [
+        {"number": 0, "start": 0, "sizeBytes": 20_000, "crc32c": crc32c.crc32c(DATA), "damaged": False}
+    ]
     assert body["open"] is None
 
 

@@ -116,7 +116,7 @@ def test_a_digest_given_while_it_is_hashed_counts(owner):
     assert session.state == "mismatched"
 
 
-def test_a_damaged_leaf_is_named_and_taken_again(owner):
+def test_a_damaged_leaf_is_named_and_a_plain_client_goes_on_from_it(owner):
     session = received(owner, sha256=SHA256)
     path = disk.data_path(session.id)
     damaged = bytearray(DATA)
@@ -125,6 +125,7 @@ def test_a_damaged_leaf_is_named_and_taken_again(owner):
     job = complete(owner, session)
     assert job.error["code"] == "CHECKSUM_MISMATCH"
     assert job.error["details"]["leaf"] == 2
+    assert job.error["details"]["leaves"] == [2]
     assert (session.state, session.offset, session.error["code"]) == ("open", 8192, "CHECKSUM_MISMATCH")
     descriptor = disk.try_lock(session.id)
     durable.settle(session, descriptor)

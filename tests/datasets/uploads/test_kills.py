@@ -65,6 +65,48 @@ def test_the_ingest_killed_at_a_step_runs_again(fragile, place):
         finish(fragile, client, url)
 
 
+def damaged(server: Server, client: httpx.Client) -> str:
+    """Return an upload whose first leaf was found damaged; all else is kept."""
+    url = tus.create(client, len(DATA))
+    assert tus.patch(client, url, 0, DATA).status_code == 204
+    with tus.path_of(server, url).open("r+b") as file:
+        file.write(b"!damage!")
+    dataset = client.get(url).json()["upload"]["datasetId"]
+    client.post(f"/v1/datasets/{dataset}/uploads:complete", json={})
+    server.work()
+    assert client.get(url).json()["upload"]["keptBytes"] == len(DATA)
+    return url
+
+
+@pytest.mark.parametrize("place", ["uploads.part_written", "uploads.part_synced"])
+def test_killed_while_a_part_is_mended_it_is_mended_again(fragile, place):
+    with fragile.client() as client:
+        url = damaged(fragile, client)
+        fragile.kill()
+        fragile.start(NEXUS_FAIL_AT=place)
+        with contextlib.suppress(httpx.HTTPError):
+            client.put(f"{url}/parts/0", content=DATA[:LEAF], headers=tus.BODY)
+        fragile.wait_killed()
+        fragile.start()
+        assert tus.offset(client, url) == 0
+        assert client.put(f"{url}/parts/0", content=DATA[:LEAF], headers=tus.BODY).status_code == 204
+        finish(fragile, client, url)
+
+
+def test_killed_while_what_was_kept_is_dropped_no_damage_is_taken_over(fragile):
+    with fragile.client() as client:
+        url = damaged(fragile, client)
+        fragile.kill()
+        fragile.start(NEXUS_FAIL_AT="uploads.forgotten")
+        with contextlib.suppress(httpx.HTTPError):
+            tus.patch(client, url, 0, DATA)
+        fragile.wait_killed()
+        fragile.start()
+        assert tus.offset(client, url) == 0
+        assert tus.patch(client, url, 0, DATA).status_code == 204
+        finish(fragile, client, url)
+
+
 def finish(server: Server, client: httpx.Client, url: str) -> None:
     """Complete the upload and check that one version came of it, with the right bytes."""
     dataset = client.get(url).json()["upload"]["datasetId"]

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from tests.kit import tus
 from tests.kit.server import Server
 
 
@@ -77,3 +78,25 @@ def test_a_server_killed_in_the_middle_of_an_upload_gets_the_same_bytes(server, 
     assert hashlib.sha256(big.read_bytes()).hexdigest() in out
     server.work()
     assert nexus("dataset", "list", "--json").json[0]["sha256"] == hashlib.sha256(big.read_bytes()).hexdigest()
+
+
+def test_an_upload_whose_length_was_not_told_is_gone_on_with_and_mended(server, nexus, home):
+    file = home / "long.csv"
+    file.write_bytes(b"timestamp,price,amount\n" + b"1704067200000,1,2\n" * 500_000)
+    data = file.read_bytes()
+    with server.client() as client:
+        url = client.post("/v1/uploads/", headers={**tus.HEADERS, "Upload-Defer-Length": "1"}).headers["location"]
+        assert tus.patch(client, url, 0, data[:5_000_000]).status_code == 204
+    upload = url.rsplit("/", 1)[1]
+    assert nexus("upload", "--resume", upload, file, "--no-validate", "--json").code == 0
+    with tus.path_of(server, url).open("r+b") as stored:
+        stored.write(b"damage")
+    server.work()
+    rows = nexus("session", "parts", upload, "--damaged", "--json").json
+    assert [(row["number"], row["start"], row["sizeBytes"], len(row["crc32c"])) for row in rows] == [(0, 0, 8 << 20, 8)]
+    assert nexus("session", "mend", upload, home / "no.csv").code == 2
+    assert nexus("session", "mend", upload, file, "--json").json["mended"] == [0]
+    assert nexus("session", "parts", upload, "--damaged", "--json").json == []
+    assert nexus("upload", "--resume", upload, file, "--no-validate", "--json").code == 0
+    server.work()
+    assert nexus("dataset", "list", "--json").json[0]["sha256"] == hashlib.sha256(data).hexdigest()

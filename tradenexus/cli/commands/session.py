@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,6 +38,54 @@ def list_(
     nx = invocation.of(ctx)
     items = list(nx.client.pages("/v1/uploads", {"state": None if all_ else "live"}, limit=limit))
     nx.out.rows(items, COLUMNS, f"{len(items)} sessions - Web: {nx.web('uploads')}")
+
+
+PARTS = (
+    Column("PART", "number", right=True),
+    Column("START", "start", right=True),
+    Column("BYTES", "sizeBytes", right=True),
+    Column("CRC-32C", "crc32c"),
+    Column("DAMAGED", "damaged"),
+)
+
+
+@app.command()
+def parts(
+    ctx: typer.Context,
+    upload: Annotated[str, typer.Argument(metavar="UP", help="up_... id")],
+    damaged: Annotated[bool, typer.Option("--damaged", help="Only those that are to be sent again.")] = False,
+    limit: params.Limit = 200,
+) -> None:
+    """List the parts of 8 MiB that arrived and their digests. Example: nexus session parts up_... --damaged"""
+    nx = invocation.of(ctx)
+    path = f"/v1/uploads/{references.typed(upload, 'up')}/parts"
+    items = list(nx.client.pages(path, {"damaged": "true" if damaged else None}, limit=limit))
+    shown = [item | {"crc32c": f"{item['crc32c']:08x}"} for item in items]
+    nx.out.rows(shown, PARTS, f"{len(items)} parts")
+
+
+@app.command()
+def mend(
+    ctx: typer.Context,
+    upload: Annotated[str, typer.Argument(metavar="UP", help="up_... id")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The file the upload is of.")],
+) -> None:
+    """Send the damaged parts of an upload again, and nothing else. Example: nexus session mend up_... btc.csv"""
+    nx = invocation.of(ctx)
+    upload_id = references.typed(upload, "up")
+    base = f"/v1/uploads/{upload_id}/parts"
+    damaged = list(nx.client.pages(base, {"damaged": "true"}))
+    headers = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
+    with file.open("rb") as stream:
+        for part in damaged:
+            stream.seek(part["start"])
+            data = stream.read(part["sizeBytes"])
+            answer = nx.client.persistent("PUT", f"{base}/{part['number']}", content=data, headers=headers)
+            if not answer.ok:
+                raise answer.failure("session mend")
+    again = f"nexus upload --resume {upload_id} {shlex.quote(str(file))}"
+    told = {"id": upload_id, "mended": [part["number"] for part in damaged], "resume": again}
+    nx.out.told(told, f"{len(damaged)} damaged parts sent again; go on: {again}")
 
 
 @app.command()
