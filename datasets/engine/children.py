@@ -24,6 +24,7 @@ from typing import IO, Any
 
 from datasets.engine import family, handover, identity
 from datasets.engine.identity import Identity
+from datasets.engine.surroundings import ROOT, environment
 from tradenexus.errors import Conflict, ProblemError, Unavailable, Unprocessable
 
 _TICK_S = 0.05
@@ -31,7 +32,6 @@ _ASK_CANCELLED_S = 0.5
 _STDERR_BYTES = 8192
 _LINE_BYTES = 64 << 20
 _AGAIN_AFTER_S = (0.5, 2.0)
-_ROOT = Path(__file__).resolve().parents[2]
 _PROTECTIONS = "datasets.engine.child:protections"
 
 
@@ -207,26 +207,6 @@ def capabilities() -> dict[str, Any]:
     return {**held, "notes": notes}
 
 
-def environment() -> dict[str, str]:
-    """Return the whole environment of a child: nothing of ours, and small, repeatable settings for its libraries."""
-    return {
-        "PATH": "/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        "PYTHONPATH": str(_ROOT),
-        "PYTHONSAFEPATH": "1",
-        "PYTHONUTF8": "1",
-        "PYTHONHASHSEED": "0",
-        "PYTHONFAULTHANDLER": "1",
-        # Arrow's default pool reserves 1 GiB of address space, glibc 64 MiB an arena: both would meet the limit.
-        "ARROW_DEFAULT_MEMORY_POOL": "system",
-        "ARROW_IO_THREADS": "2",
-        "MALLOC_ARENA_MAX": "1",
-        "OMP_NUM_THREADS": "2",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-
-
 def _start(
     work: dict[str, Any], limits: Limits, own: Identity | None, descriptors: Sequence[int]
 ) -> subprocess.Popen[bytes]:
@@ -390,7 +370,7 @@ def _death(outcome: _Outcome, code: int, last_words: str, limits: Limits) -> Pro
 
 
 def _without_paths(words: str) -> str:
-    return words.replace(f"{_ROOT}/", "").replace(f"{sys.base_prefix}/", "").replace(f"{sys.prefix}/", "")[-1500:]
+    return words.replace(f"{ROOT}/", "").replace(f"{sys.base_prefix}/", "").replace(f"{sys.prefix}/", "")[-1500:]
 
 
 def open_read_only(path: str | Path) -> IO[bytes]:

@@ -1,8 +1,8 @@
 """Candles: trades, quotes or finer bars of each instrument -> bars of a frequency, one canonical file an instrument.
 
-Runs in a capped child. One row group is in memory at a time. Anything coarser than a minute goes by way of one-minute
-bars, always: sums of doubles differ in the last bit by path, and one path gives one answer. The policy that comes
-back states every choice and count, so that the bars can be made again from it.
+Runs in a capped child. A part of one row group is in memory at a time. Anything coarser than a minute goes by way of
+one-minute bars, always: sums of doubles differ in the last bit by path, and one path gives one answer. The policy that
+comes back states every choice and count, so that the bars can be made again from it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from datasets.market import intervals, kinds, schemas, sessions
 from datasets.market.intervals import MINUTE, Interval
 from datasets.quality.progress import Progress
 from datasets.transforms import columns, grid, registry
-from datasets.transforms.resample import Bars, Filler, Reducer
+from datasets.transforms.resample import Bars, Filler, Reducer, Ticks, join
 from tradenexus.errors import Unprocessable
 
+BATCH_ROWS = 131072
+TABLE_ROWS = 8_192  # bars written at once
 ORDER = "ts_event, then sequence (trade or update id), then file order"
 FILTERS = {
     kinds.TRADES: "every accepted trade with a price and a positive or unknown size",
@@ -85,9 +87,9 @@ class _Instrument:
 
     def __init__(self, each: dict, kind: str, asked: dict, counts: Counter[str], excluded: Counter[str]):
         self.each, self.counts, self.excluded = each, counts, excluded
-        self.parquet = pq.ParquetFile(each["path"])
+        self.parquet = pq.ParquetFile(each["path"], pre_buffer=False)
         target = intervals.parse(asked["frequency"])
-        span = _span(self.parquet)
+        span = _span(self.parquet) if asked["session"] else (0, 0)  # the days of no session need no span
         finer = intervals.parse(_interval(each) or "") if kind == kinds.BARS else None
         session = None if finer and _is_dated(finer, span[0], asked["session"]) else asked["session"]
         days = grid.days(session, *_whole_buckets(target, *span))
@@ -105,7 +107,7 @@ class _Instrument:
 
     def write(self, path: Path, report: Callable[[], None]) -> canonical.Written:
         with canonical.writer(path, kinds.BARS, self.metadata) as writer:
-            for bars in self._filled(self._reduced(report)):
+            for bars in _gathered(self._filled(self._reduced(report))):
                 writer.write(columns.bar_table(bars))
             written = writer.close()
         self.counts["instruments"] += 1
@@ -114,11 +116,10 @@ class _Instrument:
         self.counts["incomplete"] += self.reducers[-1].short
         return written
 
-    def _rows(self, report: Callable[[], None]) -> Iterator[Bars]:
-        for number in range(self.parquet.num_row_groups):
-            table = self.parquet.read_row_group(number, columns=list(self.source.columns))
-            self.counts["read"] += table.num_rows
-            rows = self.source.push(table)
+    def _rows(self, report: Callable[[], None]) -> Iterator[Bars | Ticks]:
+        for batch in self.parquet.iter_batches(BATCH_ROWS, columns=list(self.source.columns), use_threads=False):
+            self.counts["read"] += batch.num_rows
+            rows = self.source.push(batch)
             yield rows
             report()
         rest = self.source.finish()
@@ -126,8 +127,9 @@ class _Instrument:
             yield rest
 
     def _reduced(self, report: Callable[[], None]) -> Iterator[Bars]:
-        stream = self._rows(report)
-        for reducer in self.reducers:
+        first, *others = self.reducers
+        stream = _gather(self._rows(report), first)
+        for reducer in others:
             stream = _gather(stream, reducer)
         return stream
 
@@ -142,7 +144,19 @@ class _Instrument:
             yield last
 
 
-def _gather(stream: Iterator[Bars], reducer: Reducer) -> Iterator[Bars]:
+def _gathered(stream: Iterator[Bars]) -> Iterator[Bars]:
+    # a table costs the same for one bar as for some thousands
+    held: list[Bars] = []
+    for bars in stream:
+        held.append(bars)
+        if sum(map(len, held)) >= TABLE_ROWS:
+            yield join(held)
+            held = []
+    if held:
+        yield join(held)
+
+
+def _gather(stream: Iterator[Bars | Ticks], reducer: Reducer) -> Iterator[Bars]:
     for rows in stream:
         done = reducer.push(rows)
         if done is not None:

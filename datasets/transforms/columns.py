@@ -15,7 +15,7 @@ import pyarrow as pa
 from datasets.market import kinds, schemas
 from datasets.market.intervals import DAY, HOUR, MINUTE, SECOND, Interval
 from datasets.transforms.grid import Days, Grid
-from datasets.transforms.resample import Bars, ticks
+from datasets.transforms.resample import Bars, Ticks, steps
 from tradenexus.errors import Unprocessable
 
 # Stamps of events come some milliseconds late; an early one would stand in the bar before its own.
@@ -40,7 +40,7 @@ class Source:
         self.hours = hours  # rows outside are left out
         self.excluded: Counter[str] = Counter()
 
-    def push(self, table: pa.Table) -> Bars:
+    def push(self, table: pa.RecordBatch) -> Bars | Ticks:
         """Take the next rows in canonical order; return what the reducer shall see."""
         raise TypeError("a source says how its rows are read")
 
@@ -66,17 +66,20 @@ class Trades(Source):
 
     columns = ("ts_event", "price", "size")
 
-    def push(self, table: pa.Table) -> Bars:
+    def push(self, table: pa.RecordBatch) -> Ticks:
         """Return one tick a trade that has a price, a positive or unknown size, and lies inside the hours."""
         ts, price, size = times(table), floats(table, "price"), floats(table, "size")
-        sized, priced = ~(size <= 0), np.isfinite(price)
-        self.keep(priced, "noPrice")
-        self.keep(sized | ~priced, "sizeNotPositive")
-        use = sized & priced
-        if not use.all():
+        priced = np.isfinite(price)
+        if not (priced.all() and size.min(initial=np.inf) > 0):  # the least of sizes is NaN if one is unknown
+            sized = ~(size <= 0)
+            self.keep(priced, "noPrice")
+            self.keep(sized | ~priced, "sizeNotPositive")
+            use = sized & priced
             ts, price, size = ts[use], price[use], size[use]
+        if self.hours is None:
+            return Ticks(ts, price, size)
         inside = self.open_hours(ts)
-        return ticks(ts, price, size) if inside.all() else ticks(ts[inside], price[inside], size[inside])
+        return Ticks(ts, price, size) if inside.all() else Ticks(ts[inside], price[inside], size[inside])
 
 
 class Quotes(Source):
@@ -91,7 +94,7 @@ class Quotes(Source):
         self.standing = np.nan  # the quote before the pending one
         self.bucket: int | None = None  # and its bucket
 
-    def push(self, table: pa.Table) -> Bars:
+    def push(self, table: pa.RecordBatch) -> Bars:
         """Return the ticks of the quotes that stood, each bar led by the one that stood at its opening."""
         ts, bid, ask = times(table), floats(table, "bid"), floats(table, "ask")
         uncrossed = ~(bid > ask)
@@ -115,13 +118,11 @@ class Quotes(Source):
             self.pending = (ts[-1:], price[-1:])
         rows = len(ts) if last else len(ts) - 1
         if rows <= 0:
-            return ticks(ts[:0], price[:0], None, counted=False)
+            return steps(ts[:0], price[:0], np.empty(0, bool))
         stands = np.append(~np.isnan(price[1:]), True)[:rows]
         ts, price, stands = self._lead(ts[:rows], price[:rows], stands)
         known = ~np.isnan(price)
-        bars = ticks(ts[known], price[known], None, counted=False)
-        bars.stands = stands[known]
-        return bars
+        return steps(ts[known], price[known], stands[known])
 
     def _lead(self, ts: np.ndarray, price: np.ndarray, stands: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         buckets = self.grid.label(ts)
@@ -143,7 +144,7 @@ class FinerBars(Source):
         super().__init__(hours)
         self.grid, self.interval, self.instrument = grid, interval, instrument
 
-    def push(self, table: pa.Table) -> Bars:
+    def push(self, table: pa.RecordBatch) -> Bars:
         """Return the bars that have all four prices and open inside the hours; BarsCrossBorder names the first."""
         ts = times(table)
         prices = opens, highs, lows, closes = tuple(floats(table, name) for name in ("open", "high", "low", "close"))
@@ -200,12 +201,12 @@ def _reach(interval: Interval) -> int:
     return length - 1 - (_LATE_NS if length >= MINUTE else 0)
 
 
-def times(table: pa.Table) -> np.ndarray:
+def times(table: pa.RecordBatch) -> np.ndarray:
     """Return ts_event as int64 ns UTC."""
-    return table.column("ts_event").cast(pa.int64()).to_numpy()
+    return table.column("ts_event").view(pa.int64()).to_numpy()
 
 
-def floats(table: pa.Table, name: str) -> np.ndarray:
+def floats(table: pa.RecordBatch, name: str) -> np.ndarray:
     """Return a float column, NaN where null."""
     return table.column(name).to_numpy(zero_copy_only=False)
 

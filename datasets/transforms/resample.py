@@ -16,6 +16,7 @@ import numpy as np
 from tradenexus.errors import Unprocessable
 
 FILL_CHUNK = 65_536
+_STRIDE = 64  # rows between the times that are looked at to find where buckets begin
 
 
 class TooManyBars(Unprocessable):
@@ -29,7 +30,7 @@ class Bars:
     """Columns of equal length, sorted by `ts` (open time, ns UTC).
 
     `volume` is NaN where unknown, `trades` -1 where unknown. `stands` is False where the last quote was withdrawn
-    within the bar, so that nothing may be filled after it. Rows of trades are bars of one trade.
+    within the bar, so that nothing may be filled after it.
     """
 
     ts: np.ndarray
@@ -49,12 +50,23 @@ class Bars:
         return Bars(*(getattr(self, field.name)[part] for field in fields(self)))
 
 
-def ticks(ts: np.ndarray, price: np.ndarray, size: np.ndarray | None, *, counted: bool = True) -> Bars:
-    """Return one bar a row; `size` None means unknown, `counted` False leaves the number of trades unknown."""
+@dataclass(slots=True)
+class Ticks:
+    """Trades of equal length, sorted by `ts`: bars of one trade each. `volume` is NaN where the size is unknown."""
+
+    ts: np.ndarray
+    price: np.ndarray
+    volume: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+
+def steps(ts: np.ndarray, price: np.ndarray, stands: np.ndarray) -> Bars:
+    """Return one bar a row, its volume and number of trades unknown."""
     rows = len(ts)
-    volume = np.full(rows, np.nan) if size is None else size
-    trades = np.full(rows, 1 if counted else -1, dtype=np.int64)
-    return Bars(ts, price, price, price, price, volume, trades, np.zeros(rows, bool), np.ones(rows, bool))
+    trades = np.full(rows, -1, dtype=np.int64)
+    return Bars(ts, price, price, price, price, np.full(rows, np.nan), trades, np.zeros(rows, bool), stands)
 
 
 def join(parts: list[Bars]) -> Bars:
@@ -74,19 +86,18 @@ class Reducer:
         self.full_rows: int | None = None  # rows a complete bucket has, when every bucket has the same
         self.short = 0  # bars made of fewer
 
-    def push(self, rows: Bars) -> Bars | None:
+    def push(self, rows: Bars | Ticks) -> Bars | None:
         """Take the next rows; return the bars they complete (None when they complete none)."""
         if not len(rows):
             return None
-        buckets = self.label(rows.ts)
-        starts = np.concatenate(([0], np.flatnonzero(buckets[1:] != buckets[:-1]) + 1))
-        counts = np.diff(np.append(starts, len(rows)))
+        starts, names = cut(self.label, rows.ts)
+        counts = np.diff(starts, append=len(rows))
         held, self.held = self.held, None
-        if held is not None and held.ts[0] == buckets[0]:
-            done = reduce(rows, buckets, starts, counts, held)
+        if held is not None and held.ts[0] == names[0]:
+            done = reduce(rows, names, starts, counts, held)
             counts[0] += self.held_rows
         else:
-            done = reduce(rows, buckets, starts, counts, None)
+            done = reduce(rows, names, starts, counts, None)
             if held is not None:
                 done = join([held, done])
                 counts = np.concatenate(([self.held_rows], counts))
@@ -106,47 +117,85 @@ class Reducer:
             self.short += int((counts < self.full_rows).sum())
 
 
-def reduce(rows: Bars, buckets: np.ndarray, starts: np.ndarray, counts: np.ndarray, held: Bars | None) -> Bars:
+def cut(label: Callable[[np.ndarray], np.ndarray], ts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the buckets of sorted times begin, and their names; long buckets cost a look at one row in 64."""
+    heads = label(ts[::_STRIDE])
+    changes = np.flatnonzero(heads != np.append(heads[1:], label(ts[-1:])))
+    if len(changes) * 4 > len(heads):
+        every = label(ts)
+        within = np.flatnonzero(every[1:] != every[:-1]) + 1
+        return np.append(0, within), np.append(every[:1], every[within])
+    # of a stretch that ends in another bucket than it begins in, all rows, with the first of the next stretch
+    rows = np.minimum(changes[:, None] * _STRIDE + np.arange(_STRIDE + 1), len(ts) - 1)
+    names = label(ts[rows.ravel()]).reshape(rows.shape)
+    begins = names[:, 1:] != names[:, :-1]
+    return np.append(0, rows[:, 1:][begins]), np.append(heads[:1], names[:, 1:][begins])
+
+
+def reduce(rows: Bars | Ticks, names: np.ndarray, starts: np.ndarray, counts: np.ndarray, held: Bars | None) -> Bars:
     """Return one bar a bucket; the first goes on from `held`, the open bar of the same bucket."""
-    ends = starts + counts - 1
-    done = Bars(
-        ts=buckets[starts],
-        open=rows.open[starts],
-        high=np.maximum.reduceat(rows.high, starts),
-        low=np.minimum.reduceat(rows.low, starts),
-        close=rows.close[ends],
-        volume=_sums(rows.volume, counts, held),
-        trades=_counts(rows.trades, starts, held),
-        filled=np.zeros(len(starts), bool),
-        stands=rows.stands[ends],
-    )
+    volume = _sums(rows.volume, counts, held)
+    if isinstance(rows, Ticks):
+        done = _of_ticks(rows, names, starts, counts, volume)
+    else:
+        done = _of_bars(rows, names, starts, starts + counts - 1, volume)
     if held is not None:
         done.open[0] = held.open[0]
         done.high[0] = max(held.high[0], done.high[0])
         done.low[0] = min(held.low[0], done.low[0])
+        done.trades[0] = _added(int(held.trades[0]), int(done.trades[0]))
     return done
+
+
+def _of_ticks(rows: Ticks, names: np.ndarray, starts: np.ndarray, counts: np.ndarray, volume: np.ndarray) -> Bars:
+    price, ends, bars = rows.price, starts + counts - 1, len(starts)
+    high, low = np.maximum.reduceat(price, starts), np.minimum.reduceat(price, starts)
+    filled, stands = np.zeros(bars, bool), np.ones(bars, bool)
+    return Bars(names, price[starts], high, low, price[ends], volume, counts.copy(), filled, stands)
+
+
+def _of_bars(rows: Bars, names: np.ndarray, starts: np.ndarray, ends: np.ndarray, volume: np.ndarray) -> Bars:
+    return Bars(
+        ts=names,
+        open=rows.open[starts],
+        high=np.maximum.reduceat(rows.high, starts),
+        low=np.minimum.reduceat(rows.low, starts),
+        close=rows.close[ends],
+        volume=volume,
+        trades=_counts(rows.trades, starts),
+        filled=np.zeros(len(starts), bool),
+        stands=rows.stands[ends],
+    )
 
 
 def _sums(volume: np.ndarray, counts: np.ndarray, held: Bars | None) -> np.ndarray:
     # bincount adds one weight after another; add.reduceat sums pairwise, and its bits depend on where a chunk was cut
     groups = np.repeat(np.arange(len(counts)), counts)
-    if held is not None:
-        volume, groups = np.concatenate((held.volume, volume)), np.concatenate(([0], groups))
-    known = ~np.isnan(volume)
-    if known.all():
-        return np.bincount(groups, weights=volume, minlength=len(counts))
-    sums = np.bincount(groups[known], weights=volume[known], minlength=len(counts)).astype(np.float64)
-    sums[np.bincount(groups[known], minlength=len(counts)) == 0] = np.nan
+    if np.isnan(volume.min()):
+        return _sums_of_known(volume, groups, len(counts), held)
+    sums = np.bincount(groups, weights=volume)
+    if held is not None and not np.isnan(held.volume[0]):
+        # accumulate has to keep every step, so it adds one after another too
+        sums[0] = np.add.accumulate(np.append(held.volume, volume[: counts[0]]))[-1]
     return sums
 
 
-def _counts(trades: np.ndarray, starts: np.ndarray, held: Bars | None) -> np.ndarray:
-    sums = np.add.reduceat(np.maximum(trades, 0), starts)
-    known = np.maximum.reduceat(trades, starts)
+def _sums_of_known(volume: np.ndarray, groups: np.ndarray, bars: int, held: Bars | None) -> np.ndarray:
     if held is not None:
-        sums[0] += max(int(held.trades[0]), 0)
-        known[0] = max(known[0], held.trades[0])
-    return np.where(known < 0, -1, sums)
+        volume, groups = np.append(held.volume, volume), np.append(0, groups)
+    known = ~np.isnan(volume)
+    sums = np.bincount(groups[known], weights=volume[known], minlength=bars).astype(np.float64)
+    sums[np.bincount(groups[known], minlength=bars) == 0] = np.nan
+    return sums
+
+
+def _counts(trades: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    sums = np.add.reduceat(np.maximum(trades, 0), starts)
+    return np.where(np.maximum.reduceat(trades, starts) < 0, -1, sums)
+
+
+def _added(held: int, more: int) -> int:
+    return -1 if held < 0 and more < 0 else max(held, 0) + max(more, 0)
 
 
 class Buckets(Protocol):
