@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from datasets.models import DatasetVersion, VersionFile
@@ -52,9 +53,11 @@ def opened(file: VersionFile) -> Iterator[Any]:
     import pyarrow as pa
     from pyarrow import parquet
 
-    with blobs.local(file.key) as path:
+    with blobs.readable(file.key) as source:
+        on_disk = isinstance(source, Path)
         try:
-            with parquet.ParquetFile(path, memory_map=True) as reader:
+            # From a bucket the columns of a row group are asked for together, in few ranges.
+            with parquet.ParquetFile(source, memory_map=on_disk, pre_buffer=not on_disk) as reader:
                 yield reader
         except (pa.ArrowInvalid, OSError) as fault:
             details = {"file": file.number, "symbol": file.instrument, "sha256": file.sha256}

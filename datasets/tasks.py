@@ -7,6 +7,7 @@ from typing import Any
 from datasets import bulk, validation, versions
 from datasets.maintenance import scrub
 from datasets.models import Status
+from datasets.storage import spool
 from datasets.transforms import run as candles
 from datasets.uploads import expiry, ingest, sessions
 from tradenexus.jobs import registry, schedules
@@ -73,8 +74,8 @@ def act_on_many(run: Any) -> dict[str, Any]:
 
 @registry.handler(expiry.SWEEP, "Remove expired uploads")
 def sweep_uploads(run: Any) -> dict[str, Any]:
-    """Remove uploads whose last byte is too long ago."""
-    return expiry.sweep(run.job.request_id)
+    """Remove uploads whose last byte is too long ago, and copies that killed processes left."""
+    return {**expiry.sweep(run.job.request_id), "spooled": spool.sweep()}
 
 
 schedules.every(expiry.EVERY_S, expiry.SWEEP)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +42,45 @@ def stranger(db):
     from tradenexus.tenancy.models import Tenant
 
     return people.make("stranger@example.org", Tenant.objects.create(name="second"))
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory) -> Iterator[Any]:
+    """A real S3 server. Where it cannot be installed its tests are skipped, by name; with CI=true they fail."""
+    from tests.kit.swift import CannotRun, Swift
+
+    try:
+        server = Swift(tmp_path_factory.mktemp("swift"))
+    except CannotRun as why:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(why))
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def swift_bucket(swift) -> str:
+    """A bucket for all tests of this process; each has a prefix of its own."""
+    return str(swift.make_bucket())
+
+
+@pytest.fixture
+def bucket(swift, swift_bucket, settings, monkeypatch) -> Any:
+    """The alias `data` is a bucket of a real S3 server."""
+    from tests.kit.stores import Bucket
+
+    made = Bucket(swift, swift_bucket)
+    settings.STORAGES = {**settings.STORAGES, "data": made.entry(monkeypatch)}
+    return made
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def store(request) -> Any:
+    """Where data rests: the tests that take it run on a folder and on a bucket."""
+    from tests.kit.stores import Folder
+
+    return Folder() if request.param == "folder" else request.getfixturevalue("bucket")
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -68,7 +70,7 @@ def ids(name: str, default: str) -> range:
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     """Return one of the allowed words."""
-    raw = text(name, default)
+    raw = text(name) or default
     if raw not in allowed:
         raise SettingInvalid(f"{name} must be one of {', '.join(allowed)}, not {raw!r}")
     return raw
@@ -91,3 +93,58 @@ def database(name: str, default: str) -> dict[str, object]:
             "OPTIONS": dict(parse_qsl(url.query)),
         }
     raise SettingInvalid(f"{name} must start with sqlite:/// or postgres://, not {url.scheme!r}")
+
+
+def storage(name: str, options: str, folder: Path) -> dict[str, object]:
+    """Return a Django storage entry from nothing (the folder), s3://bucket/prefix, or a dotted path with its options.
+
+    What an s3:// storage needs stands in NEXUS_S3_*; `options` names the variable with a dotted path's, in JSON.
+    """
+    raw = text(name)
+    if not raw:
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(folder)}}
+    if raw.startswith("s3://"):
+        return {"BACKEND": "datasets.storage.bucket.Bucket", "OPTIONS": _bucket(name, raw)}
+    if re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", raw):
+        return {"BACKEND": raw, "OPTIONS": _json(options)}
+    raise SettingInvalid(f"{name} must be s3://bucket/prefix or the dotted path of a Django storage, not {raw!r}")
+
+
+def _bucket(name: str, raw: str) -> dict[str, object]:
+    found = re.fullmatch(
+        r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*))?/?",
+        raw,
+    )
+    if found is None:
+        raise SettingInvalid(f"{name} must look like s3://bucket/prefix, not {raw!r}")
+    for package in ("storages", "boto3"):
+        if find_spec(package) is None:
+            raise SettingInvalid(f"{name}={raw} needs {package}: pip install --require-hashes -r requirements/s3.txt")
+    endpoint = text("NEXUS_S3_ENDPOINT")
+    if endpoint and not re.fullmatch(r"https?://[^\s/?#@]+/?", endpoint):
+        raise SettingInvalid(f"NEXUS_S3_ENDPOINT must look like https://host:port, not {endpoint!r}")
+    access_key, secret_key = text("NEXUS_S3_ACCESS_KEY"), text("NEXUS_S3_SECRET_KEY")
+    if bool(access_key) != bool(secret_key) or (endpoint and not access_key):
+        missing = "NEXUS_S3_SECRET_KEY" if access_key else "NEXUS_S3_ACCESS_KEY"
+        raise SettingInvalid(f"{missing} (or {missing}_FILE) must be set for {name}={raw}")
+    return {
+        "bucket_name": found[1],
+        "location": found[2] or "",
+        "endpoint_url": endpoint or None,
+        "region_name": text("NEXUS_S3_REGION") or "us-east-1",
+        "access_key": access_key or None,
+        "secret_key": secret_key or None,
+        "addressing_style": choice("NEXUS_S3_ADDRESSING", "path" if endpoint else "auto", ("path", "virtual", "auto")),
+        "signature_version": "s3v4",
+    }
+
+
+def _json(name: str) -> dict[str, object]:
+    raw = text(name) or "{}"
+    try:
+        value = json.loads(raw)
+    except ValueError as error:
+        raise SettingInvalid(f"{name} must be a JSON object: {error}") from error
+    if not isinstance(value, dict):
+        raise SettingInvalid(f"{name} must be a JSON object, not {raw[:80]!r}")
+    return value

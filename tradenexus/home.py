@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.module_loading import import_string
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.views import SpectacularJSONAPIView
 
@@ -50,8 +51,9 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Say whether work would be done: database, worker heartbeat, disk; 503 names what is missing."""
+    """Say whether work would be done: database, worker heartbeat, disk, storage; 503 names what is missing."""
     checks = {"database": _database(), "worker": False, "disk": _disk()}
+    checks |= {name: import_string(path)() for name, path in settings.NEXUS_READY.items()}
     if checks["database"]:
         checks["worker"] = Worker.objects.filter(beat_at__gt=db.now() - _WORKER_SILENT).exists()
     ready = all(checks.values())

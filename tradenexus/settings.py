@@ -186,12 +186,13 @@ STORAGES = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": str(NEXUS_HOME / "media")},
     },
-    "data": {
-        "BACKEND": env.text("NEXUS_STORAGE_BACKEND", "django.core.files.storage.FileSystemStorage"),
-        "OPTIONS": {"location": str(NEXUS_HOME / "data")},
-    },
+    "data": env.storage("NEXUS_STORAGE", "NEXUS_STORAGE_OPTIONS", NEXUS_HOME / "data"),
     "staticfiles": {"BACKEND": "tradenexus.web.browserfiles.HashedFiles"},
 }
+# Copies of remote blobs for the time of a job, in NEXUS_HOME/work/spool: all of them together.
+NEXUS_SPOOL_BYTES = env.integer("NEXUS_SPOOL_BYTES", 200_000_000_000, 1)
+# Dotted paths of functions () -> bool that /readyz asks, by the name it gives them.
+NEXUS_READY = {"storage": "datasets.storage.probe.answers"}
 
 # --- limits ----------------------------------------------------------------------------------------------------------
 NEXUS_MAX_UPLOAD_BYTES = env.integer("NEXUS_MAX_UPLOAD_BYTES", 100_000_000_000, 1)

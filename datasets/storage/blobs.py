@@ -1,7 +1,8 @@
 """Put-once files by key: a reader sees the whole blob or none, and what is there never changes.
 
-Order of every put: bytes, fsync, link into place (which refuses an existing name), fsync of the folder; the caller
-writes its database row after that. A blob put twice with equal bytes is one blob; with other bytes it is an error.
+In a folder every put is: bytes, fsync, link into place (which refuses an existing name), fsync of the folder. In a
+bucket (storage.objects, storage.multipart) it is one conditional put, or parts that become one object at once. The
+caller writes its database row after that. A blob put twice with equal bytes is one blob; with others it is an error.
 """
 
 from __future__ import annotations
@@ -15,14 +16,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 from uuid import uuid4
 
-from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
-from datasets.storage import faults, layout
+from datasets.storage import faults, layout, spool
 from tradenexus.errors import Conflict, NotFound
 
 BLOCK_BYTES = 1 << 20
@@ -53,7 +53,7 @@ def put_file(key: str, local_path: Path | str, sha256: str | None = None) -> Blo
     """Store a finished local file under the key; it must not be written to afterwards.
 
     On one file system the bytes are shared (hard link), else copied. `sha256` saves hashing when already known.
-    Refused with BlobConflict when other bytes rest there; disk faults are StorageFull or StorageFailed.
+    Refused with BlobConflict when other bytes rest there; faults of disk or bucket are StorageFull or StorageFailed.
     """
     path = Path(local_path)
     digest = sha256 or digest_of(path)
@@ -69,47 +69,59 @@ def put_file(key: str, local_path: Path | str, sha256: str | None = None) -> Blo
 
 def put_bytes(key: str, data: bytes) -> Blob:
     """Store bytes under the key, put-once like put_file."""
-    spool = _spool_path()
-    try:
+    with spool.room() as path:
         with faults.named():
-            spool.write_bytes(data)
-        return put_file(key, spool, hashlib.sha256(data).hexdigest())
-    finally:
-        spool.unlink(missing_ok=True)
+            path.write_bytes(data)
+        return put_file(key, path, hashlib.sha256(data).hexdigest())
 
 
 @contextmanager
 def local(key: str) -> Iterator[Path]:
-    """Give a local path with the blob's bytes, to read only; from object storage a copy for the time of the block."""
+    """Give a local path with the blob's bytes, to read only; from object storage a copy for the time of the block.
+
+    StorageFull when there is no room for the copy.
+    """
     folder = _folder_storage()
     if folder is not None:
-        path = Path(folder.path(layout.checked(key)))
-        if not path.exists():
-            raise BlobMissing("Stored bytes are missing.", {"key": key})
-        yield path
+        yield _path_in(folder, key)
         return
-    spool = _spool_path()
-    try:
-        with open_blob(key) as source, spool.open("wb") as target, faults.named():
+    with spool.room(size_bytes(key)) as path:
+        with open_blob(key) as source, path.open("r+b") as target, faults.named():
             shutil.copyfileobj(source, target, BLOCK_BYTES)
-        yield spool
-    finally:
-        spool.unlink(missing_ok=True)
+        yield path
 
 
-def open_blob(key: str, offset: int = 0) -> BinaryIO:
-    """Open the blob for reading, placed at the byte `offset`; BlobMissing when it is not there."""
-    try:
-        handle = cast(BinaryIO, _storage().open(layout.checked(key), "rb"))
-    except FileNotFoundError as error:
-        raise BlobMissing("Stored bytes are missing.", {"key": key}) from error
+@contextmanager
+def readable(key: str) -> Iterator[Path | BinaryIO]:
+    """Give what a reader of tables opens: a local path, or a file that asks object storage for the ranges it reads."""
+    folder = _folder_storage()
+    if folder is not None:
+        yield _path_in(folder, key)
+        return
+    with open_blob(key) as handle:
+        yield handle
+
+
+def open_blob(key: str, offset: int = 0, stop: int | None = None) -> BinaryIO:
+    """Open the blob for reading, placed at the byte `offset`; BlobMissing when it is not there.
+
+    `stop` says where reading will end, so that object storage is asked for no more.
+    """
+    storage = _storage()
+    if is_bucket(storage):
+        from datasets.storage import objects
+
+        with _missing(key, objects.Absent):
+            return objects.open_ranged(objects.place(storage, layout.checked(key)), offset, stop)
+    with _missing(key, FileNotFoundError):
+        handle = cast(BinaryIO, storage.open(layout.checked(key), "rb"))
     handle.seek(offset)
     return handle
 
 
 def read_range(key: str, start: int, stop: int, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
     """Yield the bytes [start, stop) in blocks."""
-    with open_blob(key, start) as handle:
+    with open_blob(key, start, stop) as handle:
         while start < stop and (block := handle.read(min(block_bytes, stop - start))):
             start += len(block)
             yield block
@@ -117,20 +129,34 @@ def read_range(key: str, start: int, stop: int, block_bytes: int = BLOCK_BYTES) 
 
 def exists(key: str) -> bool:
     """Tell whether bytes rest under the key."""
-    return _storage().exists(layout.checked(key))
+    try:
+        size_bytes(key)
+    except BlobMissing:
+        return False
+    return True
 
 
 def size_bytes(key: str) -> int:
     """Return the blob's size; BlobMissing when it is not there."""
-    try:
-        return _storage().size(layout.checked(key))
-    except FileNotFoundError as error:
-        raise BlobMissing("Stored bytes are missing.", {"key": key}) from error
+    storage = _storage()
+    if is_bucket(storage):
+        from datasets.storage import objects
+
+        with _missing(key, objects.Absent):
+            return objects.size_of(objects.place(storage, layout.checked(key)))
+    with _missing(key, FileNotFoundError):
+        return storage.size(layout.checked(key))
 
 
 def delete(key: str) -> None:
     """Remove the blob; nothing happens when it is not there. Only garbage collection and refused commits call this."""
-    _storage().delete(layout.checked(key))
+    storage = _storage()
+    if is_bucket(storage):
+        from datasets.storage import objects
+
+        objects.delete(objects.place(storage, layout.checked(key)))
+    else:
+        storage.delete(layout.checked(key))
 
 
 def verify(blob: Blob) -> bool:
@@ -183,10 +209,24 @@ def _folder_storage() -> FileSystemStorage | None:
     return storage if isinstance(storage, FileSystemStorage) else None
 
 
-def _spool_path() -> Path:
-    folder = Path(settings.NEXUS_HOME) / "work" / "spool"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / uuid4().hex
+def is_bucket(storage: Any) -> bool:
+    """Tell whether a Django storage is a bucket, whose client can do what Django's interface cannot."""
+    return hasattr(storage, "bucket_name") and hasattr(storage, "connection")
+
+
+def _path_in(folder: FileSystemStorage, key: str) -> Path:
+    path = Path(folder.path(layout.checked(key)))
+    if not path.exists():
+        raise BlobMissing("Stored bytes are missing.", {"key": key})
+    return path
+
+
+@contextmanager
+def _missing(key: str, absent: type[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except absent as error:
+        raise BlobMissing("Stored bytes are missing.", {"key": key}) from error
 
 
 def _put_local(blob: Blob, source: Path, target: Path) -> None:
@@ -228,14 +268,31 @@ def _copy_into_place(blob: Blob, source: Path, target: Path) -> None:
 
 def _put_remote(blob: Blob, source: Path) -> None:
     storage = _storage()
-    if storage.exists(blob.key):
+    if exists(blob.key):
         _refuse_other_bytes(blob)
+        return
+    if is_bucket(storage):
+        _put_object(storage, blob, source)
         return
     with source.open("rb") as handle:
         name = storage.save(blob.key, File(handle))
     if name != blob.key:  # somebody else was first: Django's storages then choose another name
         storage.delete(name)
         _refuse_other_bytes(blob)
+
+
+def _put_object(storage: Storage, blob: Blob, source: Path) -> None:
+    from datasets.storage import multipart, objects
+
+    at = objects.place(storage, blob.key)
+    try:
+        multipart.put_once(at, source, blob.size_bytes)
+    except objects.Taken:
+        _refuse_other_bytes(blob)
+    if (stored := size_bytes(blob.key)) != blob.size_bytes:
+        raise faults.StorageFailed(
+            "The object storage has another size than was sent.", {"key": blob.key, "storedBytes": stored}
+        )
 
 
 def _refuse_other_bytes(blob: Blob) -> None:

@@ -1,4 +1,4 @@
-"""What the disk can do to a writer, as errors of the contract: full, or broken. Never the client's fault."""
+"""What a disk or a bucket can do to us, as errors of the contract: full, or broken. Never the client's fault."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ _BROKEN = {errno.EIO, errno.EROFS, errno.ENODEV, errno.ENXIO, errno.ESTALE}
 
 
 class StorageFull(Unavailable):
-    """The disk that holds the data is full. Every byte already accepted is kept; free space, then continue."""
+    """The disk or bucket that holds the data is full. Every byte accepted so far is kept; free space, then continue."""
 
     code, status = "INSUFFICIENT_STORAGE", 507
 
 
 class StorageFailed(Unavailable):
-    """The disk answered a write or sync with an error. What was accepted before is kept; see the server's log."""
+    """The disk answered a write or sync with an error, or the object storage does not do its work (`details.reason`).
+    What was accepted before is kept; see the server's log, and `nexus doctor` for the object storage."""
 
     code, status = "STORAGE_UNAVAILABLE", 503
 

@@ -22,7 +22,7 @@ This page is built from the code (`python -m tests.house.reference`).
 |---|---|---|
 """
 READERS = re.compile(
-    r"""(?:env\.(?:text|integer|number|flag|words|choice|database)|environ\.(?:get|pop)|getenv)\(\s*["']([A-Z][A-Z0-9_]+)["']"""
+    r"""(?:env\.(?:text|integer|number|flag|words|choice|database|storage)|environ\.(?:get|pop)|getenv)\(\s*["']([A-Z][A-Z0-9_]+)["']"""
 )
 # Some are read through a table of names: a quoted name of ours is a setting wherever it stands.
 QUOTED = re.compile(r"""["'](NEXUS_[A-Z0-9_]*[A-Z0-9])["']""")

@@ -1,5 +1,7 @@
 """Settings from the environment: typed, and what cannot be used is named."""
 
+from pathlib import Path
+
 import pytest
 
 from tradenexus import env
@@ -86,3 +88,83 @@ def test_a_wrong_database_address_does_not_show_its_password(given):
     with pytest.raises(SettingInvalid) as refused:
         env.database("NEXUS_X", "")
     assert "secret" not in str(refused.value)
+
+
+S3 = {
+    "NEXUS_S3_ENDPOINT": "https://s3.example.org:9000",
+    "NEXUS_S3_ACCESS_KEY": "key",
+    "NEXUS_S3_SECRET_KEY": "canary",
+}
+
+
+@pytest.fixture
+def stored(monkeypatch):
+    def read(value, **others):
+        for name in ("NEXUS_S3_REGION", "NEXUS_S3_ADDRESSING", *S3):
+            monkeypatch.delenv(name, raising=False)
+        for name, text in {"NEXUS_X": value, **others}.items():
+            monkeypatch.setenv(name, text)
+        return env.storage("NEXUS_X", "NEXUS_X_OPTIONS", Path("/home/data"))
+
+    return read
+
+
+def test_storage_is_a_folder_by_default(stored):
+    assert stored("") == {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": "/home/data"},
+    }
+
+
+def test_storage_is_a_bucket_with_prefix_and_credentials(stored, tmp_path):
+    found = stored("s3://nexus-data/a/b", **S3)
+    assert found["BACKEND"] == "datasets.storage.bucket.Bucket"
+    wanted = {"bucket_name": "nexus-data", "location": "a/b", "addressing_style": "path", "region_name": "us-east-1"}
+    assert wanted.items() <= found["OPTIONS"].items()
+    (tmp_path / "secret").write_text("from the file\n")
+    given = {**S3, "NEXUS_S3_SECRET_KEY": "", "NEXUS_S3_SECRET_KEY_FILE": str(tmp_path / "secret")}
+    assert stored("s3://nexus-data", **given)["OPTIONS"]["secret_key"] == "from the file"
+
+
+def test_at_aws_the_role_of_the_machine_may_stand_for_credentials(stored):
+    options = stored("s3://nexus-data", NEXUS_S3_REGION="eu-central-1")["OPTIONS"]
+    assert (options["endpoint_url"], options["access_key"], options["region_name"]) == (None, None, "eu-central-1")
+    assert options["addressing_style"] == "auto"
+
+
+def test_any_django_storage_can_be_named_with_its_options(stored):
+    found = stored("django.core.files.storage.FileSystemStorage", NEXUS_X_OPTIONS='{"location": "/mnt/big"}')
+    assert found == {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": "/mnt/big"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "others", "named"),
+    [
+        ("s3://", {}, "NEXUS_X"),
+        ("s3://Bucket", {}, "NEXUS_X"),
+        ("s3://bucket//x", {}, "NEXUS_X"),
+        ("s3://bucket/../x", {}, "NEXUS_X"),
+        ("s3://bucket/x", {**S3, "NEXUS_S3_ENDPOINT": "ftp://x"}, "NEXUS_S3_ENDPOINT"),
+        ("gs://bucket", {}, "NEXUS_X"),
+        ("/mnt/data", {}, "NEXUS_X"),
+        ("s3://bucket", {**S3, "NEXUS_S3_ENDPOINT": "s3.example.org"}, "NEXUS_S3_ENDPOINT"),
+        ("s3://bucket", {**S3, "NEXUS_S3_SECRET_KEY": ""}, "NEXUS_S3_SECRET_KEY"),
+        ("s3://bucket", {"NEXUS_S3_ENDPOINT": "https://x"}, "NEXUS_S3_ACCESS_KEY"),
+        ("s3://bucket", {**S3, "NEXUS_S3_ADDRESSING": "dns"}, "NEXUS_S3_ADDRESSING"),
+        ("a.Storage", {"NEXUS_X_OPTIONS": "[1]"}, "NEXUS_X_OPTIONS"),
+        ("a.Storage", {"NEXUS_X_OPTIONS": "{"}, "NEXUS_X_OPTIONS"),
+    ],
+)
+def test_a_storage_that_cannot_be_used_is_named_without_the_secret(stored, value, others, named):
+    with pytest.raises(SettingInvalid, match=named) as caught:
+        stored(value, **others)
+    assert "canary" not in str(caught.value)
+
+
+def test_a_bucket_without_its_packages_says_what_to_install(stored, monkeypatch):
+    monkeypatch.setattr(env, "find_spec", lambda name: None)
+    with pytest.raises(SettingInvalid, match=r"requirements/s3\.txt"):
+        stored("s3://bucket", **S3)

@@ -39,7 +39,7 @@ def test_readyz_names_a_missing_or_silent_worker(client):
         prepare()
         answer = client.get("/readyz")
         assert answer.status_code == 503
-        assert answer.json()["checks"] == {"database": True, "worker": False, "disk": True}
+        assert answer.json()["checks"] == {"database": True, "worker": False, "disk": True, "storage": True}
 
 
 @pytest.mark.django_db
@@ -47,7 +47,12 @@ def test_readyz_names_a_full_disk_and_a_lost_database(client, monkeypatch):
     beat()
     with monkeypatch.context() as patch:
         patch.setattr(home.shutil, "disk_usage", lambda path: Disk(10**12, 10**12, 1000))
-        assert client.get("/readyz").json()["checks"] == {"database": True, "worker": True, "disk": False}
+        assert client.get("/readyz").json()["checks"] == {
+            "database": True,
+            "worker": True,
+            "disk": False,
+            "storage": True,
+        }
 
     def lost():
         raise DatabaseError("the server closed the connection, user=nexus password=canary")
@@ -57,6 +62,14 @@ def test_readyz_names_a_full_disk_and_a_lost_database(client, monkeypatch):
     assert answer.status_code == 503
     assert json.loads(answer.content)["checks"]["database"] is False
     assert b"canary" not in answer.content
+
+
+@pytest.mark.django_db
+def test_readyz_names_a_storage_that_does_not_answer(client, monkeypatch):
+    beat()
+    monkeypatch.setattr("datasets.storage.probe.answers", lambda: False)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]["storage"]) == (503, False)
 
 
 @pytest.mark.django_db
