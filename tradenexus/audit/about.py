@@ -1,7 +1,7 @@
 """Entries about any of many subjects, newest first: a page costs what a page should, however long the trail is.
 
-Only the subjects with the newest entries can be on the page, and of each only its newest entries: the first query finds
-both by one look into the index per subject. An `IN` over all of them would read and sort every entry they ever had.
+Only the subjects with the newest entries can be on a page, and of each only its newest entries: both are found by one
+look into the index per subject. An `IN` over all of them would read and sort every entry they ever had.
 """
 
 from __future__ import annotations
@@ -15,32 +15,30 @@ from tradenexus import db
 from tradenexus.audit.models import Entry
 
 MOST_SEQ = 2**63 - 1
-# Materialized, so that neither database asks for the deep end (`floor`) of a subject that is not chosen.
-_SQL = """
+# Materialized, so that neither database looks for the newest entry twice.
+_CHOSEN = """
 WITH asked (subject) AS (VALUES {places}),
 newest AS MATERIALIZED (
     SELECT subject, (
         SELECT seq FROM audit_entry WHERE tenant_id = %s AND audit_entry.subject = asked.subject AND seq < %s
         ORDER BY seq DESC LIMIT 1
     ) AS seq FROM asked
-),
-chosen AS MATERIALIZED (SELECT subject FROM newest WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT %s),
-floors AS MATERIALIZED (
-    SELECT subject, COALESCE((
-        SELECT seq FROM audit_entry WHERE tenant_id = %s AND audit_entry.subject = chosen.subject AND seq < %s
-        ORDER BY seq DESC LIMIT 1 OFFSET %s
-    ), 0) AS floor FROM chosen
 )
-SELECT entry.seq FROM floors CROSS JOIN audit_entry AS entry
-WHERE entry.tenant_id = %s AND entry.subject = floors.subject AND entry.seq < %s AND entry.seq >= floors.floor
-ORDER BY entry.seq DESC LIMIT %s
+SELECT subject FROM newest WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT %s
+"""
+# One after the other, not joined: PostgreSQL would rather read the whole trail for a hash of the subjects. SQLite takes
+# at most 500 of them; a page is smaller.
+_OF_ONE = """
+SELECT seq FROM (
+    SELECT seq FROM audit_entry WHERE tenant_id = %s AND subject = %s AND seq < %s ORDER BY seq DESC LIMIT %s
+) AS own
 """
 
 
 def newest(tenant_id: UUID, subjects: Sequence[str], before: int | None, most: int) -> list[Entry]:
     """Return the newest `most` entries about the subjects with a number below `before`, newest first.
 
-    ValueError for a number that no entry can have.
+    `most` is at most 500. ValueError for a number that no entry can have.
     """
     if before is not None and not (isinstance(before, int) and 0 <= before <= MOST_SEQ):
         raise ValueError("not the number of an entry")
@@ -52,9 +50,13 @@ def newest(tenant_id: UUID, subjects: Sequence[str], before: int | None, most: i
 
 
 def _numbers(tenant_id: UUID, subjects: Sequence[str], before: int, most: int) -> list[int]:
-    own = [tenant_id.hex if db.is_sqlite() else tenant_id, before]
+    tenant = tenant_id.hex if db.is_sqlite() else tenant_id
     asked = list(dict.fromkeys(subjects))
     with connection.cursor() as cursor:
-        places = ", ".join(["(%s)"] * len(asked))
-        cursor.execute(_SQL.format(places=places), [*asked, *own, most, *own, most - 1, *own, most])
+        cursor.execute(_CHOSEN.format(places=", ".join(["(%s)"] * len(asked))), [*asked, tenant, before, most])
+        chosen = [subject for (subject,) in cursor.fetchall()]
+        if not chosen:
+            return []
+        own = [value for subject in chosen for value in (tenant, subject, before, most)]
+        cursor.execute(f"{' UNION ALL '.join([_OF_ONE] * len(chosen))} ORDER BY seq DESC LIMIT %s", [*own, most])
         return [number for (number,) in cursor.fetchall()]
