@@ -26,13 +26,12 @@ def of_version(version: DatasetVersion) -> dict[str, list[dict[str, Any]]]:
     edges: list[Edge] = []
     uploads = UploadSession.of(version.tenant_id).filter(version_id__in=[row.id for row in found])
     for upload in uploads:
-        nodes[upload.ref] = _upload(upload)
-        edges.append({"from": upload.ref, "to": upload.version.ref, "operation": "receive"})
+        nodes[upload.ref] = describe_upload(upload)
+        edges.append(received(upload))
     for row in found:
         nodes[row.ref] = describe(row)
         if row.parent_id:
-            parent = ids.encode(DatasetVersion.prefix, row.parent_id)
-            edges.append({"from": parent, "to": row.ref, "operation": row.operation, "params": row.params})
+            edges.append(derived(row))
     return extend(version.tenant_id, nodes, edges)
 
 
@@ -63,10 +62,23 @@ def describe(version: DatasetVersion) -> Node:
     }
 
 
-def _upload(upload: UploadSession) -> Node:
+def describe_upload(upload: UploadSession) -> Node:
+    """Return the node of an upload."""
     details = {"sizeBytes": upload.length, "state": upload.state}
     digest = upload.sha256 or None
     return {"id": upload.ref, "kind": "upload", "label": upload.filename, "digest": digest, "details": details}
+
+
+def received(upload: UploadSession) -> Edge:
+    """Return the edge from an upload to its version."""
+    version = ids.encode(DatasetVersion.prefix, upload.version_id)
+    return {"from": upload.ref, "to": version, "operation": "receive"}
+
+
+def derived(version: DatasetVersion) -> Edge:
+    """Return the edge to a version from the one it was made of."""
+    parent = ids.encode(DatasetVersion.prefix, version.parent_id) if version.parent_id else ""
+    return {"from": parent, "to": version.ref, "operation": version.operation, "params": version.params}
 
 
 def _ancestors(version: DatasetVersion) -> list[DatasetVersion]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from django.db.models import Count, Q
 
 from datasets import bulk
 from datasets.models import Dataset, DatasetVersion
+from datasets.neighbourhood import Found, Way
 from lona import resolve
 from lona.models import Backtest, Publication, Strategy
 from tradenexus import ids
@@ -24,6 +26,13 @@ def lineage(tenant_id: UUID, known: list[str]) -> tuple[list[dict[str, Any]], li
     from lona.backtests.lineage import following
 
     return following(tenant_id, known)
+
+
+def neighbours(tenant_id: UUID, refs: Sequence[str], way: Way, fan: int, near: UUID | None) -> Found:
+    """Return what of the provider is beside the ids in a lineage (settings.NEXUS_NEIGHBOURS)."""
+    from lona.backtests.neighbours import beside
+
+    return beside(tenant_id, refs, way, fan, near)
 
 
 @finder("publications")

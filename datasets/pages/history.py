@@ -5,36 +5,58 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 
-from datasets import activity, lineage, versions
+from datasets import activity, neighbourhood, versions
 from datasets.models import DatasetVersion
 from datasets.pages.frame import DatasetPage
 from tradenexus.errors import BadRequest
 from tradenexus.tenancy.models import User
 from tradenexus.web import copy, figures, tables
 
+_DIRECTIONS = (("both", "above and below"), ("up", "above: what it was made of"), ("down", "below: what became of it"))
+_DEPTHS = (1, 2, 3, 5)
+_WIDER = 4 * neighbourhood.FAN  # what one page draws well
 _PAGES = {"upload": "/uploads/{}/", "publication": "/publishes/{}/", "backtest": "/backtests/{}/"}
 
 
 class Lineage(DatasetPage):
-    """The graph from the first byte to the last report, as a list, drawn by the browser."""
+    """The lineage around one node, as a list, drawn by the browser; `+n` leads on, in place where scripts run."""
 
     tab = "lineage"
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
-        """Return nodes in order of their making, each with its address and what was made of it."""
-        graph = lineage.of_version(self.version)
+        """Return the nodes around the focus, each with its address, what was made of it, and how many are not shown."""
+        self.around = neighbourhood.asked(self.query)
+        graph = neighbourhood.of(self.version, **self.around)
         labels = {node["id"]: node["label"] for node in graph["nodes"]}
         made: dict[str, list[dict[str, str]]] = defaultdict(list)
         for edge in graph["edges"]:
             made[edge["from"]].append({"operation": edge["operation"], "label": labels[edge["to"]]})
-        nodes = [self._node(node, made[node["id"]]) for node in graph["nodes"]]
-        drawn = [{name: node[name] for name in ("id", "kind", "label", "url", "note", "state")} for node in nodes]
+        nodes = [self._node(node, made[node["id"]], graph) for node in graph["nodes"]]
+        names = ("id", "kind", "label", "url", "note", "state", "on_path", "neighbours", "more")
         edges = [{"from": edge["from"], "to": edge["to"], "operation": edge["operation"]} for edge in graph["edges"]]
-        return {"nodes": nodes, "graph": {"nodes": drawn, "edges": edges, "focus": self.version.ref}}
+        drawn = [{name: node[name] for name in names} for node in nodes]
+        return {
+            "nodes": nodes,
+            "graph": {"nodes": drawn, "edges": edges, "focus": graph["focus"]},
+            "focus": {"id": graph["focus"], "label": labels[graph["focus"]]},
+            "depth": self.around.get("depth", 1),
+            "direction": self.around.get("direction", "both"),
+            "directions": _DIRECTIONS,
+            "depths": sorted({*_DEPTHS, self.around.get("depth", 1)}),
+            "whole_url": self.twin(self.tab)["twin"],
+            "twin": self._twin(),
+        }
 
-    def _node(self, node: dict[str, Any], made: list[dict[str, str]]) -> dict[str, Any]:
+    def _twin(self) -> str:
+        query = self.query.copy()
+        query.setdefault("depth", "1")
+        if self.pinned:
+            query["version"] = str(self.version.number)
+        return f"/v1/datasets/{self.dataset.ref}/lineage?{query.urlencode()}"
+
+    def _node(self, node: dict[str, Any], made: list[dict[str, str]], graph: dict[str, Any]) -> dict[str, Any]:
         details = node.get("details") or {}
         state = str(details.get("status") or details.get("state") or "")
         rows = details.get("rows")
@@ -48,7 +70,24 @@ class Lineage(DatasetPage):
             "url": _address(node, details),
             "made": made,
             "here": node["id"] == self.version.ref,
+            "focused": node["id"] == graph["focus"],
+            "on_path": node["id"] in graph["path"],
+            "neighbours": node["neighbours"],
+            "more": {way: self._more(node, way, graph["focus"]) for way in ("up", "down")},
         }
+
+    def _more(self, node: dict[str, Any], way: str, focus: str) -> dict[str, Any]:
+        """How many neighbours are not shown, and where they are; the focus itself tells more of them once."""
+        hidden, fan = node["hidden"][way], self.around.get("fan", neighbourhood.FAN)
+        asked = self.around.get("direction", "both") in (way, "both")
+        wider = _WIDER if node["id"] == focus and asked else neighbourhood.FAN
+        if node["id"] == focus and asked and fan >= wider:
+            return {"hidden": hidden, "url": ""}
+        query = QueryDict(mutable=True)
+        query["focus"], query["depth"] = node["id"], "1"
+        if wider != neighbourhood.FAN:
+            query["fan"] = str(wider)
+        return {"hidden": hidden, "url": f"{self.base}lineage/?{query.urlencode()}"}
 
 
 def _address(node: dict[str, Any], details: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ def following(tenant_id: UUID, known: list[str]) -> tuple[list[Node], list[Edge]
         Publication.of(tenant_id).filter(version_id__in=versions).select_related("version").order_by("created_at")[:500]
     )
     inputs = _inputs(tenant_id, BacktestInput.objects.filter(version_id__in=versions))
-    return _drawn(publications, inputs, {part.backtest_id: part.backtest for part in inputs}.values())
+    return drawn(publications, inputs, {part.backtest_id: part.backtest for part in inputs}.values())
 
 
 def of_backtest(row: Backtest) -> dict[str, list[dict[str, Any]]]:
@@ -36,7 +36,7 @@ def of_backtest(row: Backtest) -> dict[str, list[dict[str, Any]]]:
         kept = _leading_to(whole, version.ref)
         nodes |= {node["id"]: node for node in whole["nodes"] if node["id"] in kept}
         edges += [edge for edge in whole["edges"] if edge["to"] in kept and edge not in edges]
-    own_nodes, own_edges = _drawn(publications, inputs, [row])
+    own_nodes, own_edges = drawn(publications, inputs, [row])
     nodes |= {node["id"]: node for node in own_nodes}
     return {"nodes": list(nodes.values()), "edges": edges + [edge for edge in own_edges if edge not in edges]}
 
@@ -57,9 +57,10 @@ def _inputs(tenant_id: UUID, rows: Any) -> list[BacktestInput]:
     return list(mine.defer(*curves).order_by("backtest__created_at", "place")[:500])
 
 
-def _drawn(
+def drawn(
     publications: Iterable[Publication], inputs: Iterable[BacktestInput], backtests: Iterable[Backtest]
 ) -> tuple[list[Node], list[Edge]]:
+    """Return the nodes of publications and backtests with what hangs on each, and all their edges."""
     nodes: dict[str, Node] = {}
     edges: list[Edge] = []
     for row in publications:

@@ -52,6 +52,11 @@ def test_a_file_goes_all_the_way(server, nexus, tape, home, monkeypatch):
     assert (home / "copy.csv").read_bytes() == tape.read_bytes()
     digest = hashlib.sha256(tape.read_bytes()).hexdigest()
     assert digest in nexus("lineage", "tape", "--json").out
+    around = nexus("lineage", "tape", "--depth", "1", "--direction", "up", "--json").json["nodes"]
+    assert [node["label"] for node in around] == ["tape@2", "tape@1"]
+    raw = nexus("lineage", "tape", "--focus", around[1]["id"], "--direction", "up", "--json").json["nodes"]
+    assert [node["kind"] for node in raw] == ["version", "version", "upload"]
+    assert nexus("lineage", "tape", "--focus", "nothing").code == 5
     assert nexus("audit", "verify").code == 0
     monkeypatch.setenv("NEXUS_TOKEN", server.stranger)
     for words in (["dataset", "show", sent.json["datasetId"]], ["job", "show", started["job"]["id"]]):

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from tradenexus.cli import invocation, params, references
+from tradenexus.cli.failures import Usage
 from tradenexus.cli.figures import cell
 from tradenexus.cli.output import Column
 
@@ -21,21 +22,29 @@ EDGES = (
 
 @app.command()
 def lineage(
-    ctx: typer.Context, ref: Annotated[str, typer.Argument(metavar="REF", help="Dataset REF or bt_... id.")]
+    ctx: typer.Context,
+    ref: Annotated[str, typer.Argument(metavar="REF", help="Dataset REF or bt_... id.")],
+    focus: Annotated[str | None, typer.Option("--focus", metavar="ID", help="Only around this node of it.")] = None,
+    depth: Annotated[int | None, typer.Option("--depth", min=1, max=20, help="So many steps around the focus.")] = None,
+    direction: Annotated[str | None, typer.Option("--direction", help="up, down or both.")] = None,
 ) -> None:
     """Show what something was made from and what was made of it, with digests.
 
     Example: nexus lineage btc@published
+    Example: nexus lineage btc --depth 1 --direction down
     Example: nexus lineage bt_...
     """
     nx = invocation.of(ctx)
+    around = {"focus": focus, "depth": depth, "dir": direction}
     if ref.startswith("bt_"):
+        if any(around.values()):
+            raise Usage("--focus, --depth and --direction are for datasets", hint="nexus lineage REF --depth 1")
         page = ("backtests", references.typed(ref, "bt"))
         body = nx.client.get(f"/v1/backtests/{page[1]}/lineage")
     else:
         target = references.resolve(nx.client, ref)
         page = ("datasets", target.dataset_id)
-        body = nx.client.get(f"{target.path}/lineage", {"version": target.version})
+        body = nx.client.get(f"{target.path}/lineage", {"version": target.version, **around})
     graph = body.get("lineage", body)
     if nx.out.structured:
         nx.out.document({"nodes": graph["nodes"], "edges": graph["edges"]})
@@ -70,7 +79,10 @@ def tree(nodes: list[dict[str, Any]], edges: list[dict[str, Any]]) -> list[str]:
 
 
 def _name(node: dict[str, Any], *, short: bool) -> str:
+    hidden = sum((node.get("hidden") or {}).values())
     parts = [str(node.get("kind") or ""), str(node.get("label") or ""), str(node["id"])]
     if node.get("digest") and not short:
         parts.append(f"sha256 {node['digest']}")
+    if hidden and not short:
+        parts.append(f"+{hidden:,} not shown")
     return cell("  ".join(part for part in parts if part) + ("  (see above)" if short else ""), human=True)

@@ -217,6 +217,17 @@ def test_lineage_is_json_edges_or_a_tree(platform, nexus, dataset, monkeypatch):
     assert second == "  receive -> version  1  v1"
 
 
+def test_a_lineage_can_be_asked_for_around_a_node(platform, nexus, dataset, monkeypatch):
+    node = {"id": "v1", "kind": "version", "label": "1", "hidden": {"up": 2, "down": 1500}}
+    path = f"/v1/datasets/{dataset['id']}/lineage"
+    platform.answers[path] = {"nodes": [node], "edges": [], "focus": "v1", "path": ["v1"]}
+    monkeypatch.setenv("NEXUS_OUTPUT", "table")
+    ran = nexus("lineage", "btc", "--focus", "v1", "--depth", "2", "--direction", "down")
+    assert ran.out == "version  1  v1  +1,502 not shown\n"
+    assert nexus("lineage", "btc", "--depth", "0").code == 2
+    assert nexus("lineage", "bt_1", "--depth", "1").code == 2
+
+
 def test_a_lineage_that_loops_or_meets_again_ends(platform):
     from tradenexus.cli.commands.lineage import tree
 
