@@ -18,6 +18,8 @@ import django
 STATES = ("validated", "ready", "uploaded", "validation_failed", "published_lona", "archived")
 JOB_STATES = ("succeeded", "failed", "cancelled")
 KINDS = ("trades", "bars", "quotes")
+RESOLUTIONS = ("ticks", "1m", "ticks", "1h", "1d")
+ASSET_CLASSES = ("equity", "crypto", "future", "forex")
 START_NS = 1_704_067_200_000_000_000
 BATCH = 500
 
@@ -58,6 +60,9 @@ def _dataset(number: int) -> dict[str, Any]:
         "status": STATES[number % len(STATES)],
         "kind": KINDS[number % len(KINDS)],
         "symbols_text": f"|{_symbol(number)}|BTC-USD|",
+        "resolution": RESOLUTIONS[number % len(RESOLUTIONS)],
+        "vendor": f"vendor {number % 40:02d}",
+        "asset_class": ASSET_CLASSES[number % len(ASSET_CLASSES)],
     }
 
 

@@ -66,6 +66,8 @@ def _asked(stack: Installation, known: dict[str, str], sizes: Sizes) -> dict[str
         "datasets, 200 a page": ("/v1/datasets", {"limit": 200}),
         "datasets?state=ready&kind=bars": ("/v1/datasets", {"state": "ready,published_lona", "kind": "bars"}),
         "datasets?symbol=": ("/v1/datasets", {"symbol": "SYM123"}),
+        "datasets?vendor=": ("/v1/datasets", {"vendor": "vendor 07"}),
+        "datasets?resolution=&assetClass=": ("/v1/datasets", {"resolution": "1d", "assetClass": "crypto"}),
         "datasets?q= (rare)": ("/v1/datasets", {"q": f"{middle:05d}"}),
         "datasets?q= (none)": ("/v1/datasets", {"q": "no such name"}),
         "jobs?state=failed": ("/v1/jobs", {"state": "failed"}),

@@ -89,8 +89,11 @@ def test_what_there_is_to_choose_from_is_told_sorted_and_once(owner, stranger, d
 @pytest.mark.parametrize("field", ["vendor", "asset_class", "resolution"])
 def test_choices_and_filters_are_read_off_an_index(owner, field):
     rows = Dataset.of(owner.tenant.id)
+    with connection.cursor() as cursor:
+        known = connection.introspection.get_constraints(cursor, Dataset._meta.db_table).values()
+    assert ["tenant_id", field, "created_at", "id"] in [one["columns"] for one in known if one["index"]]
     if connection.vendor != "sqlite":
-        pytest.skip("a small table is read as a whole on PostgreSQL")
+        return  # PostgreSQL reads a table as small as this one as a whole
     choices = rows.filter(**{f"{field}__gt": ""}).order_by(field).values_list(field, flat=True).distinct()
     listed = rows.filter(**{field: "x"}).order_by("-created_at", "-id")
     assert "COVERING INDEX dataset_by" in choices.explain()
