@@ -1,12 +1,13 @@
 /* The upload wizard: file, map, options, transfer. Each step has its URL (?step=); the file never leaves the browser before
    the transfer, except for its first megabyte and last 64 kilobytes, which the server's parser looks at. */
 import { call, newKey, Problem, signInAgain } from "./upload_api.js";
-import { make, tell } from "./upload_dom.js";
+import { make, quoted, tell } from "./upload_dom.js";
 import { ends } from "./upload_file.js";
 import { Mapping } from "./upload_map.js";
 import { number, size } from "./upload_meter.js";
 import { Queue } from "./upload_queue.js";
 import { Transfer } from "./upload_transfer.js";
+import "./upload_url.js";
 
 const STEPS = ["file", "map", "options", "transfer"];
 const FORMATS = { csv: "CSV", parquet: "Parquet", arrow: "Arrow", feather: "Feather", jsonl: "JSON lines", json: "JSON" };
@@ -252,10 +253,6 @@ class Said extends Mapping {
 /** A refused body may be sent again changed: under a new key. */
 function parcelsAgain(parcels) {
   for (const parcel of parcels) if (!parcel.opened) parcel.key = undefined;
-}
-
-function quoted(name) {
-  return /^[\w./-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
 }
 
 customElements.define("nx-upload", Wizard);

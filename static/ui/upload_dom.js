@@ -44,3 +44,8 @@ export function tell(place, problem) {
 export function options(pairs, chosen) {
   return pairs.map(([value, label]) => make("option", { value, selected: String(value) === String(chosen ?? "") }, label));
 }
+
+/** Return a word as a shell takes it for one. */
+export function quoted(name) {
+  return /^[\w./-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
+}

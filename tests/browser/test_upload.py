@@ -223,3 +223,18 @@ def test_a_hidden_tab_sends_on_and_shows_the_true_state(page, tmp_path):
     ends_well(page)
     hide(page, False)
     ends_well(page)
+
+
+def test_a_pasted_address_is_answered_with_the_line_that_fetches_it(page):
+    go(page, "/uploads/new/?dataset=")
+    page.evaluate('navigator.clipboard.writeText("https://example.org/it\'s.csv?a=1&b=$(id)")')
+    page.locator("h2", has_text="Choose a file").focus()
+    page.keyboard.press("ControlOrMeta+v")
+    line = page.locator("nx-upload-url code")
+    expect(line).to_have_text(r"nexus upload 'https://example.org/it'\''s.csv?a=1&b=$(id)' --wait")
+    page.locator("nx-upload-url").get_by_role("button", name="Copy").click()
+    expect(page.get_by_text("Copied.")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()").startswith("nexus upload 'https://")
+    page.get_by_label("Or paste the address of a file").fill("ftp://example.org/a.csv")
+    expect(page.get_by_text("Only http and https")).to_be_visible()
+    expect(line).to_be_hidden()

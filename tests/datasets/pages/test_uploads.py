@@ -174,3 +174,9 @@ def test_home_shows_the_first_steps_until_they_are_put_away(owner, browse):
     assert session.ref in text(client.get("/uploads/_home/"))
     assert client.post("/uploads/_home/").status_code == 303
     assert "First steps" not in text(client.get("/uploads/_home/"))
+
+
+def test_an_address_is_answered_with_why_a_terminal_fetches_it(owner, browse):
+    page = browse(owner).get("/uploads/new/").content.decode()
+    assert "Or paste the address of a file" in page
+    assert "fetches nothing from the net by itself" in page
