@@ -52,6 +52,7 @@ class DatasetList(Page):
             "total": sum(counted.values()),
             "matching": self._matching(pager, found, counted, query),
             "asked": asked,
+            "narrowing": len(set(query) - {"sort", "state"}),  # the states stand beside the sheet
             "narrowed": bool(set(query) - {"sort"}),
             "kinds": listing.KINDS,
             **self._said(asked),

@@ -109,3 +109,14 @@ document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-auto]");
   if (form) form.requestSubmit();
 });
+
+// The sheet of filters on a phone is the target of the address: a swap of the list puts it back, Escape closes it.
+let sheet = false;
+const opened = () => document.querySelector(".sheet:target");
+document.addEventListener("htmx:beforeSwap", () => { sheet = Boolean(opened()); });
+document.addEventListener("htmx:afterSettle", () => {
+  if (sheet && !opened() && document.querySelector(".sheet")) location.replace("#filters");
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && opened()) location.replace("#main");
+});

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.browser.visitor import ROOT, WIDE
+from tests.browser.visitor import PHONE, ROOT, WIDE
 
 pytestmark = pytest.mark.browser
 STRANGE = {"NEXUS_SECRET_KEY", "DATABASE_URL", "REDIS_URL"}
@@ -176,3 +176,36 @@ def test_every_script_comes_under_a_hashed_name_and_is_kept_for_good(visit, thin
     assert len(scripts) > 5
     assert [url for url in scripts if not HASHED.search(url)] == []
     assert set(scripts.values()) == {"max-age=315360000, public, immutable"}
+
+
+def test_on_a_phone_filters_are_a_sheet_that_says_how_many_are_in_force(visit):
+    visitor = visit(phone=True)
+    page = visitor.page
+    visitor.go("/datasets/")
+    assert not page.get_by_label("Kind").is_visible()
+    page.get_by_role("link", name="Filters").click()
+    visitor.shoot("datasets-filters")
+    page.set_viewport_size(PHONE)
+    page.get_by_label("Kind").select_option("bars")
+    page.wait_for_url(re.compile(r"kind=bars.*#filters$"))
+    page.locator(".sheet").get_by_label("Resolution").select_option("1d")
+    page.wait_for_url(re.compile(r"kind=bars.*resolution=1d.*#filters$"))
+    assert visitor.barriers() == []
+    assert visitor.overflow() <= 0
+    page.keyboard.press("Escape")
+    page.get_by_label("Kind").wait_for(state="hidden")
+    assert page.locator(".sheet-open").inner_text().split()[:2] == ["Filters", "2"]
+
+
+def test_the_sheet_needs_no_javascript_and_back_closes_it(visit):
+    visitor = visit(phone=True, java_script_enabled=False)
+    page = visitor.page
+    for path, field in (("/jobs/", "Kind"), ("/audit/", "Object")):
+        page.goto(visitor.base + path)
+        page.get_by_role("link", name="Filters").click()
+        assert page.get_by_label(field).is_visible()
+        page.go_back()
+        assert not page.get_by_label(field).is_visible()
+    page.goto(f"{visitor.base}/jobs/?kind=dataset.validate&state=succeeded#filters")
+    page.get_by_role("link", name="Close").click()
+    assert page.locator(".sheet-open").inner_text().split()[:2] == ["Filters", "1"]

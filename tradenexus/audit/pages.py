@@ -40,6 +40,7 @@ class Trail(Page):
             "pager": pager,
             "asked": asked,
             "filtered": any(asked.values()),
+            "narrowing": sum(map(bool, asked.values())),
             "people": [(ids.encode("usr", person), email) for person, email in people.items()],
             "total": Head.objects.filter(tenant_id=self.actor.tenant_id).values_list("audit_seq", flat=True).first()
             or 0,

@@ -121,3 +121,10 @@ def test_resolution_asset_class_and_vendor_are_chosen_from_what_there_is(owner, 
     assert "0 of 2 datasets match" in other
     assert "<option selected>nobody</option>" in other
     assert browser.get("/datasets/?resolution=often").status_code == 400
+
+
+def test_the_button_of_the_phones_sheet_counts_the_filters_in_force(owner, browse, some):
+    browser = browse(owner)
+    assert 'href="#filters"' in browser.get("/datasets/").content.decode()
+    assert "in force" not in browser.get("/datasets/?state=ready&sort=name").content.decode()
+    assert "<b>2<span" in browser.get("/datasets/?state=ready&sort=name&kind=bars&q=a").content.decode()

@@ -42,6 +42,7 @@ class JobListPage(Page):
             "pager": page,
             "asked": asked,
             "filtered": any(asked.values()),
+            "narrowing": sum(bool(value) for name, value in asked.items() if name != "state"),
             "total": sum(counts.values()),
             "states": [(state, counts.get(state, 0)) for state in State.values],
             "kinds": registry.labelled(),

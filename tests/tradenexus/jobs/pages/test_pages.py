@@ -266,3 +266,9 @@ def test_pages_say_what_a_job_does_and_keep_the_kind_in_the_title(browser, submi
     assert '<span title="dataset.validate">Validate</span>' in listed
     assert '<option value="dataset.validate" title="dataset.validate" selected>Validate</option>' in listed
     assert ">Make candles</option>" in listed
+
+
+def test_the_button_of_the_phones_sheet_counts_the_filters_in_force(browser, submit):
+    submit()
+    assert "<b>2<span" in browser.get("/jobs/?state=queued&kind=test.plain&since=24h").content.decode()
+    assert "in force" not in browser.get("/jobs/?state=queued").content.decode()
