@@ -3,6 +3,7 @@
 from datasets.models.bulk import BulkAction, BulkItem, ItemState
 from datasets.models.dataset import Dataset, DatasetVersion, Status, VersionFile
 from datasets.models.quality import QualityReport
+from datasets.models.shipment import UploadPart, UploadShipment
 from datasets.models.upload import UploadLeaf, UploadSession
 from datasets.models.views import ListColumns, SavedView
 
@@ -17,6 +18,8 @@ __all__ = [
     "SavedView",
     "Status",
     "UploadLeaf",
+    "UploadPart",
     "UploadSession",
+    "UploadShipment",
     "VersionFile",
 ]

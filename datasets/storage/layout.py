@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+ZONES = ("raw", "versions")
 _KEY = re.compile(r"[a-z0-9_-]+(?:[./][a-z0-9_-]+)*")
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from datasets.models import DatasetVersion
 from datasets.models.upload import UploadLeaf, UploadSession, UploadState
 from datasets.storage import faults
-from datasets.uploads import disk, ledger, quota
+from datasets.uploads import disk, ledger, parts, quota
 from datasets.uploads.errors import LengthConflict, UploadTooLarge
 from tradenexus import db, failpoints
 
@@ -37,7 +37,7 @@ def declare(session: UploadSession, descriptor: int, length: int) -> None:
     if session.length == length:
         return
     with faults.named():
-        disk.reserve(descriptor, length)
+        disk.reserve(descriptor, parts.room(length, length))
     failpoints.hit("uploads.declaring")
     leaves = _last_leaf(session, descriptor, length)
     with db.atomic():

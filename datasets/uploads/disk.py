@@ -19,6 +19,7 @@ from uuid import UUID
 from datasets.storage import blobs, layout
 
 _KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE: the size stays the count of bytes written, which a restart relies on
+_PUNCH_HOLE = 2  # FALLOC_FL_PUNCH_HOLE
 _SYNC_WRITE = 2  # SYNC_FILE_RANGE_WRITE: start writing back, do not wait
 _NOT_OFFERED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
@@ -72,6 +73,22 @@ def reserve(descriptor: int, length: int) -> None:
         code = ctypes.get_errno()
         if code not in _NOT_OFFERED:
             raise OSError(code, os.strerror(code))
+
+
+def let_go(upload_id: UUID, stop: int) -> None:
+    """Give the room of the file's bytes before `stop` back to the disk: they read as zeros then, the size stays.
+
+    Where the file system cannot, they stay.
+    """
+    punch = getattr(_libc(), "fallocate64", None) or getattr(_libc(), "fallocate", None)
+    if punch is None or stop <= 0:
+        return
+    punch.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_longlong, ctypes.c_longlong]
+    descriptor = os.open(data_path(upload_id), os.O_RDWR)
+    try:
+        punch(descriptor, _PUNCH_HOLE | _KEEP_SIZE, 0, stop)
+    finally:
+        os.close(descriptor)
 
 
 def start_writeback(descriptor: int, offset: int, size: int) -> None:

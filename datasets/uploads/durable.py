@@ -15,7 +15,7 @@ from django.conf import settings
 
 from datasets.models.upload import UploadLeaf, UploadSession, UploadState
 from datasets.storage import faults
-from datasets.uploads import disk, ledger, quota
+from datasets.uploads import disk, ledger, parts, quota, shipping
 from datasets.uploads.errors import ChunkRefused, OffsetConflict
 from datasets.uploads.headers import Checksum
 from tradenexus import db, failpoints
@@ -34,6 +34,8 @@ def record(session: UploadSession, offset: int, leaves: Sequence[ledger.Leaf] = 
         UploadLeaf.objects.filter(
             session=session, number__gte=min(offset, session.offset) // ledger.LEAF_BYTES
         ).delete()
+        if offset < session.offset:
+            parts.forget(session, offset)
         UploadLeaf.objects.bulk_create(UploadLeaf(session=session, **leaf._asdict()) for leaf in leaves)
     session.offset, session.kept_bytes, session.expires_at = offset, None, expires
 
@@ -87,7 +89,7 @@ def cut_tail(session: UploadSession, descriptor: int) -> None:
     if os.fstat(descriptor).st_size > session.offset:
         os.ftruncate(descriptor, session.offset)
         with contextlib.suppress(OSError):
-            disk.reserve(descriptor, session.reserved_bytes)
+            disk.reserve(descriptor, parts.room(session.length, session.reserved_bytes))
 
 
 def _take_over(session: UploadSession, descriptor: int, stop: int) -> None:
@@ -121,6 +123,7 @@ class Writer:
         self._leaves: list[ledger.Leaf] = []
         self._broken = False
         self._begun = False
+        self._shipper = shipping.Shipper(session)
 
     def write(self, parts: Sequence[bytes]) -> None:
         """Write a batch behind the last one; each leaf that closes becomes durable at once."""
@@ -134,6 +137,7 @@ class Writer:
             closed = self._account(run)
             if closed and self._checksum is None:
                 self.save()
+                self._shipper.follow()
             else:
                 disk.start_writeback(self._descriptor, start, self._ledger.offset - start)
 
@@ -155,6 +159,7 @@ class Writer:
             cut_tail(self.session, self._descriptor)
             raise ChunkRefused(f"The body does not have the promised {self._checksum.algorithm}; it was thrown away.")
         self.save()
+        self._shipper.follow()
 
     def abandon(self) -> None:
         """End a body that was cut: keep what came, or nothing when a checksum was to cover it."""

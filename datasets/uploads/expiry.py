@@ -8,7 +8,7 @@ from uuid import UUID
 
 from datasets.models.upload import LIVE_STATES, UploadSession, UploadState
 from datasets.storage import layout
-from datasets.uploads import disk, sessions
+from datasets.uploads import disk, sessions, shipping
 from tradenexus import db
 from tradenexus.actor import system
 
@@ -19,8 +19,8 @@ _BATCH = 500
 
 
 def sweep(request_id: str) -> dict[str, int]:
-    """End expired uploads (bytes removed, reservation returned, version archived) and remove orphaned folders."""
-    return {"expired": _expire(request_id), "orphans": _orphans()}
+    """End expired uploads (bytes and reservation go, the version is archived); remove orphaned folders and parts."""
+    return {"expired": _expire(request_id), "orphans": _orphans(), "parts": shipping.sweep()}
 
 
 def _expire(request_id: str) -> int:

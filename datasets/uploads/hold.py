@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from datasets.models.upload import UploadSession
-from datasets.uploads import disk, threads
+from datasets.uploads import disk, parts, threads
 from datasets.uploads.errors import UploadLocked
 
 TAKE_S = 20.0
@@ -83,5 +83,5 @@ async def _try(session: UploadSession) -> int | None:
     try:
         return disk.try_lock(session.id)
     except FileNotFoundError:
-        await threads.write(disk.create, session.id, session.reserved_bytes)
+        await threads.write(disk.create, session.id, parts.room(session.length, session.reserved_bytes))
         return disk.try_lock(session.id)

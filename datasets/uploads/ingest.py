@@ -1,5 +1,7 @@
 """The job `dataset.ingest`: one pass over the received bytes (SHA-256, leaf digests), then into storage, put-once.
 
+An upload that was shipped into object storage while it came is made one object first and verified there.
+
 Everything before the last transaction may be repeated; the transaction is fenced by the job's token. The upload's own
 copy goes only after it.
 """
@@ -8,13 +10,16 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
 
 from datasets import lifecycle, versions
 from datasets.models import DatasetVersion, Status
+from datasets.models.shipment import UploadShipment
 from datasets.models.upload import UploadLeaf, UploadSession, UploadState
 from datasets.storage import blobs, faults, layout
-from datasets.uploads import disk, ledger, mending, quota, sessions
+from datasets.uploads import disk, ledger, mending, parts, quota, sessions, shipping
 from datasets.uploads.errors import ChecksumMismatch
 from tradenexus import db, failpoints, ids
 from tradenexus.actor import Actor
@@ -40,12 +45,16 @@ def ingest(run: Run) -> dict[str, Any]:
         return _result(session)
     descriptor = _lock(session)
     try:
-        digest = _verify(run, session, descriptor)
+        shipped = _shipped(session)
+        with _received(session, descriptor, shipped) as handle:
+            digest = _verify(run, session, handle, shipped)
         failpoints.hit("ingest.verified")
-        result = _finish(run, session, digest)
+        result = _finish(run, session, digest, shipped)
     finally:
         os.close(descriptor)
     failpoints.hit("ingest.committed")
+    if shipped:
+        shipping.drop(session)  # the object of a duplicate; else nothing is left of it
     disk.remove(session.id)
     return result
 
@@ -67,7 +76,32 @@ def _lock(session: UploadSession) -> int:
     return descriptor
 
 
-def _verify(run: Run, session: UploadSession, descriptor: int) -> str:
+def _shipped(session: UploadSession) -> bool:
+    """Bring the rest of an upload that was shipped while it came into storage; False when its bytes are all here."""
+    if not parts.size(session.length):
+        return False
+    try:
+        if not shipping.rest(session):
+            raise registry.RetryLater("another process still ships the upload's parts", after_s=5)
+    except parts.PartsLost as error:
+        raise _damaged(session, 0, 0, []) from error
+    failpoints.hit("ingest.stored")
+    return True
+
+
+@contextmanager
+def _received(session: UploadSession, descriptor: int, shipped: bool) -> Iterator[IO[bytes]]:
+    """Open what is to be verified: the bytes as they lie in storage, or in the upload's own file."""
+    if shipped:
+        with blobs.open_blob(parts.raw_key(session)) as stored:
+            yield stored
+        return
+    with os.fdopen(os.dup(descriptor), "rb", buffering=0) as handle, faults.named():
+        handle.seek(0)
+        yield handle
+
+
+def _verify(run: Run, session: UploadSession, handle: IO[bytes], shipped: bool) -> str:
     rows = UploadLeaf.objects.filter(session=session).values_list("number", "size_bytes", "crc32c")
     check = ledger.Check([ledger.Leaf(*row) for row in rows], session.total)
     done = 0
@@ -79,27 +113,33 @@ def _verify(run: Run, session: UploadSession, descriptor: int) -> str:
         done += len(block)
         run.progress("hashing", done, session.total)
 
-    with os.fdopen(os.dup(descriptor), "rb", buffering=0) as handle, faults.named():
-        handle.seek(0)
-        digest = blobs.digest_stream(handle, on_block)
+    digest = blobs.digest_stream(handle, on_block)
     if check.damaged or done != session.length:
         leaf = min([*check.damaged, done // ledger.LEAF_BYTES])
-        raise ChecksumMismatch(
-            f"Our copy of leaf {leaf} is damaged; send it again, or the file from there.",
-            {
-                "leaf": leaf,
-                "leaves": _mendable(check.damaged, done == session.length),
-                "offset": leaf * ledger.LEAF_BYTES,
-                "length": session.length,
-                "uploadId": session.ref,
-            },
-        )
+        if shipped:  # its sound leaves are in the same object, so all of it has to come again
+            blobs.delete(parts.raw_key(session))
+        mendable = [] if shipped else _mendable(check.damaged, done == session.length)
+        raise _damaged(session, leaf, 0 if shipped else leaf * ledger.LEAF_BYTES, mendable)
     _agree(session, digest)
     return digest
 
 
 def _mendable(damaged: list[int], all_there: bool) -> list[int]:
     return damaged if all_there and len(damaged) <= MENDABLE else []
+
+
+def _damaged(session: UploadSession, leaf: int, offset: int, mendable: list[int]) -> ChecksumMismatch:
+    again = "it again, or the file from there" if mendable else f"the file again from byte {offset}"
+    return ChecksumMismatch(
+        f"Our copy of leaf {leaf} is damaged; send {again}.",
+        {
+            "leaf": leaf,
+            "leaves": mendable,
+            "offset": offset,
+            "length": session.length,
+            "uploadId": session.ref,
+        },
+    )
 
 
 def _agree(session: UploadSession, digest: str) -> None:
@@ -110,11 +150,11 @@ def _agree(session: UploadSession, digest: str) -> None:
         )
 
 
-def _finish(run: Run, session: UploadSession, digest: str) -> dict[str, Any]:
+def _finish(run: Run, session: UploadSession, digest: str, shipped: bool) -> dict[str, Any]:
     version = session.version
     duplicate = _twin(version, digest)
     key = layout.raw(session.tenant_id, session.dataset_id, version.id)
-    if duplicate is None:
+    if duplicate is None and not shipped:
         run.progress("storing", 0, session.total)
         blobs.put_file(key, disk.data_path(session.id), digest)
         failpoints.hit("ingest.stored")
@@ -123,6 +163,8 @@ def _finish(run: Run, session: UploadSession, digest: str) -> dict[str, Any]:
         result = _result(session)
         if duplicate is None:
             versions.receive(version, raw_key=key, sha256=digest, size_bytes=session.total)
+            if shipped:
+                UploadShipment.objects.filter(session=session).delete()  # what it brought is the version's now
         effect.finish(result)
         if duplicate is None and (version.params.get("then") or {}).get("validate"):
             queue.submit(run.actor, sessions.NEXT, {"versionId": version.ref}, subject=version.ref, parent=run.job)
@@ -182,6 +224,7 @@ def failed(run_or_job: Run | Job, actor: Actor, error: ProblemError, outcome: st
         changes |= {"state": UploadState.MISMATCHED, "sha256": error.details["actual"]}
     elif error.code == ChecksumMismatch.code:
         changes |= _given_back(session, error)
+        UploadShipment.objects.filter(session=session).delete()  # completed, and removed since
     rows.update(**changes)
 
 

@@ -23,7 +23,7 @@ from datasets import descriptions, lifecycle, versions
 from datasets.models import Dataset, DatasetVersion, Status
 from datasets.models.upload import LIVE_STATES, UploadSession, UploadState
 from datasets.storage import faults
-from datasets.uploads import disk, durable, ledger, mending, quota
+from datasets.uploads import disk, durable, ledger, mending, parts, quota, shipping
 from datasets.uploads.errors import (
     ChecksumMismatch,
     UploadFinal,
@@ -56,7 +56,7 @@ def start(actor: Actor, new: NewUpload) -> UploadSession:
             quota.reserve(actor.tenant_id, new.length or 0)
             quota.refuse_too_many(actor.tenant_id)
             with faults.named():
-                disk.create(upload_id, new.length or 0)
+                disk.create(upload_id, parts.room(new.length, new.length or 0))
             failpoints.hit("uploads.created")
             return _insert(actor, new, dataset, upload_id)
     except BaseException:
@@ -282,6 +282,7 @@ def end(actor: Actor, session: UploadSession, state: UploadState, reason: str) -
     if not ended.update(state=state, updated_at=db.now()):
         return False
     quota.release(session)
+    transaction.on_commit(partial(shipping.drop, session))
     transaction.on_commit(partial(disk.remove, session.id))
     lifecycle.advance(session.version, Status.ARCHIVED, actor, reason=reason, details={"uploadId": session.ref})
     return True

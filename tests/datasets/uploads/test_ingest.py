@@ -213,13 +213,13 @@ def test_the_sweep_ends_what_expired_and_nothing_else(owner, tmp_path):
     orphan = layout.upload_dir(owner.tenant.id)
     orphan.mkdir(parents=True)
     os.utime(orphan, (0, 0))
-    assert expiry.sweep("sweep-1") == {"expired": 1, "orphans": 1}
+    assert expiry.sweep("sweep-1") == {"expired": 1, "orphans": 1, "parts": 0}
     old.refresh_from_db()
     young.refresh_from_db()
     assert (old.state, old.version.status_reason, young.state) == ("expired", "upload expired", "open")
     assert (disk.received(old.id), disk.received(young.id)) == (-1, len(DATA))
     assert held(owner) == len(DATA)
-    assert expiry.sweep("sweep-2") == {"expired": 0, "orphans": 0}
+    assert expiry.sweep("sweep-2") == {"expired": 0, "orphans": 0, "parts": 0}
     with pytest.raises(UploadGone):
         sessions.refuse_gone(old)
 
