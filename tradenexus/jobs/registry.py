@@ -1,7 +1,8 @@
 """The kinds of jobs this installation knows. Apps register theirs in `<app>/tasks.py`, found by autodiscovery.
 
 A handler is called as `handler(run)` (jobs.runner.Run) and returns a JSON dict. It raises RetryLater for a fault of
-the outside world that may pass, any ProblemError for a final failure.
+the outside world that may pass, any ProblemError for a final failure; an Unavailable that says `retryAfterSeconds` is
+such a fault too.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 
 from tradenexus import failpoints
-from tradenexus.errors import ProblemError
+from tradenexus.errors import ProblemError, Unavailable
 from tradenexus.jobs import board, leases, processes, registry, retry, slots, states
 from tradenexus.jobs.errors import Cancelled, JobCrashed, LeaseLost, RetriesExhausted
 from tradenexus.jobs.heartbeat import Heartbeat
@@ -91,6 +91,10 @@ def _handle(run: Run) -> Settle:
         return _ending(run, State.CANCELLED, error)
     except registry.RetryLater as error:
         return _cancelled(run) or _again(run, error.reason, error.after_s, RetriesExhausted)
+    except Unavailable as error:
+        if "retryAfterSeconds" not in error.details:
+            return _cancelled(run) or _ending(run, State.FAILED, error)
+        return _cancelled(run) or _again(run, error.message, error.details["retryAfterSeconds"], RetriesExhausted)
     except ProblemError as error:
         return _cancelled(run) or _ending(run, State.FAILED, error)
     except Exception as error:  # the runner's border: a handler may fail in any way

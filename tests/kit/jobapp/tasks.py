@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tradenexus.errors import Unprocessable
+from tradenexus.errors import Unavailable, Unprocessable
 from tradenexus.events import outbox
 from tradenexus.jobs import registry, schedules
 
@@ -120,6 +120,8 @@ def later(run):
     """Fail for now, until the attempt the params name."""
     note(run, "begin")
     if run.job.attempts < run.params.get("good_at", 99):
+        if "retry_after" in run.params:
+            raise Unavailable("a service is down", {"retryAfterSeconds": run.params["retry_after"]})
         raise registry.RetryLater("the world is down", run.params.get("after_s"))
     return {"attempt": run.job.attempts}
 

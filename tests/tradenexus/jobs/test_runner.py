@@ -55,6 +55,14 @@ def test_what_the_other_side_asked_for_is_waited(submit):
     assert (fresh(job).run_at - database.now()).total_seconds() > 890
 
 
+def test_a_service_that_says_when_it_will_be_back_is_waited_for(submit):
+    job = submit("test.later", params={"retry_after": 900})
+    runner.wake()
+    waiting = fresh(job)
+    assert (waiting.state, waiting.error["message"]) == ("queued", "a service is down")
+    assert (waiting.run_at - database.now()).total_seconds() > 890
+
+
 def test_a_lasting_fault_fails_after_the_last_attempt(submit, tmp_path):
     job = submit("test.later", params={"file": str(tmp_path / "out")})
     for _ in range(3):
