@@ -87,21 +87,22 @@ def draw(rows: Iterable[Cells], start: datetime, now: datetime, cut: bool = Fals
             x = _at(began or created, start, span)
             width = max(_at(ended or now, start, span) - x, SPOT)
             x = min(x, NOW_AT - width)  # what has ended does not reach beyond now
-        _put(lane, spots, Bar(round(x, 2), round(width, 2), state, ids.encode(Job.prefix, key)))  # type: ignore[arg-type]
+        _put(lane, spots, round(x, 2), round(width, 2), state, key)
     ordered = sorted(lanes.values(), key=lambda lane: lane.label.casefold())
     return Timeline(ordered, _ticks(start, now, span), NOW_AT, span / 3600, cut)
 
 
-def _put(lane: Lane, spots: dict[tuple[str, int], Bar], bar: Bar) -> None:
-    spot = (lane.kind, round(bar.x / SPOT))
+def _put(lane: Lane, spots: dict[tuple[str, int], Bar], x: float, width: float, state: str, key: object) -> None:
+    spot = (lane.kind, round(x / SPOT))
     there = spots.get(spot)
-    if there is None or bar.width > 4 * SPOT:
-        spots[spot] = bar
+    if there is None or width > 4 * SPOT:
+        bar = spots[spot] = Bar(x, width, state, ids.encode(Job.prefix, key))  # type: ignore[arg-type]
         lane.bars.append(bar)
         return
     there.jobs += 1
-    there.width = max(there.width, bar.width)
-    there.state = min(there.state, bar.state, key=WORST_FIRST.index)
+    there.width = max(there.width, width)
+    if state != there.state:
+        there.state = min(there.state, state, key=WORST_FIRST.index)
 
 
 def _at(moment: datetime, start: datetime, span: float) -> float:

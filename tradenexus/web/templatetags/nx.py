@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -64,6 +66,12 @@ def when_ns(value: int | None) -> str:
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
     """One icon of the sprite; with a label it speaks, without it is decoration."""
+    return _icon(name, label, settings.STATIC_URL)
+
+
+# A page of 100 rows shows hundreds, of a dozen kinds. Typed: a safe label is not the same as one to be escaped.
+@lru_cache(maxsize=512, typed=True)
+def _icon(name: str, label: str, _static_url: str) -> SafeString:
     speech = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
     return format_html('<svg class="icon" {}><use href="{}#{}"></use></svg>', speech, static("ui/icons.svg"), name)
 
