@@ -13,7 +13,7 @@ from benchmarks import figures
 from benchmarks.sizes import SMALL, Sizes
 
 # In this order; each is a module of this package with measure(sizes) -> figures.
-NAMES = ("engine", "lists", "pages", "jobs", "story", "memory", "uploads")
+NAMES = ("engine", "lists", "pages", "jobs", "story", "memory", "uploads", "queue")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

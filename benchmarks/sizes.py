@@ -26,6 +26,8 @@ class Sizes:
     large: int = 10_000_000
     requests: int = 60
     upload_bytes: int = 64 << 20
+    queued: int = 2_000
+    deep: int = 1_000_000
     idle_s: float = 30
     after_s: float = 300
 
@@ -50,6 +52,8 @@ SMALL = Sizes(
     large=20_000,
     requests=3,
     upload_bytes=1 << 20,
+    queued=40,
+    deep=400,
     idle_s=2,
     after_s=2,
 )
