@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from datasets import validation, versions
 from datasets.api import shapes as show
 from datasets.api.datasets import one
+from datasets.market import intervals
 from datasets.models import Dataset
 from datasets.quality import acceptance
 from datasets.transforms import run as candles
@@ -56,7 +57,16 @@ class Validate(TenantView):
 class CandlesRequest(serializers.Serializer):
     """Which bars are wanted."""
 
-    frequency = serializers.CharField(max_length=8, help_text="1m 5m 15m 30m 1h 4h 1d, any n{s,m,h,d}, 1w, 1M")
+    frequency = serializers.CharField(
+        max_length=8, required=False, help_text="1m 5m 15m 30m 1h 4h 1d, any n{s,m,h,d}, 1w, 1M; or `frequencies`"
+    )
+    frequencies = serializers.ListField(
+        child=serializers.CharField(max_length=8),
+        min_length=1,
+        max_length=12,
+        required=False,
+        help_text="instead of `frequency`: several, each a version of its own, all made in one pass over the source",
+    )
     version = serializers.IntegerField(required=False, min_value=1, max_value=2_147_483_647)
     price = serializers.ChoiceField(["trade", "bid", "ask", "mid"], required=False)
     emptyBars = serializers.ChoiceField(["omit", "fill"], required=False)
@@ -66,6 +76,17 @@ class CandlesRequest(serializers.Serializer):
         allow_null=True,
         help_text="exchange calendar or time zone that daily bars follow, as XNYS or Europe/Berlin; null: plain UTC",
     )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Take one of frequency and frequencies, the latter without repeats."""
+        several = attrs.get("frequencies")
+        if ("frequency" in attrs) == (several is not None):
+            words = "This field is required." if several is None else "Give frequency or frequencies, not both."
+            raise serializers.ValidationError({"frequency": [words]})
+        names = [intervals.parse(each).text for each in several or []]
+        if len(set(names)) < len(names):
+            raise serializers.ValidationError({"frequencies": ["The same frequency stands here twice."]})
+        return attrs
 
 
 class AcceptRequest(serializers.Serializer):
@@ -108,12 +129,21 @@ class Accept(TenantView):
         )
 
 
+OUTPUT = inline_serializer(
+    "CandlesOutput",
+    {
+        "frequency": serializers.CharField(),
+        "outputVersionId": serializers.CharField(),
+        "outputVersion": serializers.IntegerField(),
+    },
+)
 CANDLES_STARTED = shapes.answer_of(
     "CandlesStarted",
     dataset=show.DatasetSerializer(),
     job=jobs.JobSerializer(allow_null=True),
     outputVersionId=serializers.CharField(),
     outputVersion=serializers.IntegerField(),
+    outputs=serializers.ListField(child=OUTPUT, help_text="one a frequency, in the order asked; the first is above"),
     version=serializers.IntegerField(help_text="the source version used"),
 )
 
@@ -124,13 +154,18 @@ class Candles(TenantView):
     @extend_schema(operation_id="datasets_candles", request=CandlesRequest, responses={202: CANDLES_STARTED})
     @idempotency.once
     def post(self, request: Request, ref: str) -> Response:
-        """Make bars as version n+1; the same request joins the version that is already there."""
+        """Make bars as version n+1, one a frequency; the same request joins the version that is already there."""
         options = self.parsed(CandlesRequest)
         dataset = self.find(Dataset, ref)
         wanted = options.pop("version", None)
-        source, output, job = candles.request_candles(self.actor, dataset, wanted, options)
-        told = {"outputVersionId": output.ref, "outputVersion": output.number, "version": source.number}
-        return started(request, dataset, job, told)
+        frequencies = options.pop("frequencies", None) or [options["frequency"]]
+        source, made, job = candles.request_many(self.actor, dataset, wanted, options, frequencies)
+        outputs = [
+            {"frequency": each.params["frequency"], "outputVersionId": each.ref, "outputVersion": each.number}
+            for each in made
+        ]
+        told = {name: outputs[0][name] for name in ("outputVersionId", "outputVersion")}
+        return started(request, dataset, job, {**told, "outputs": outputs, "version": source.number})
 
 
 def started(request: Request, dataset: Dataset, job: Any, more: dict[str, Any]) -> Response:

@@ -9,6 +9,7 @@ from django.utils.functional import cached_property
 
 from datasets import lifecycle, versions
 from datasets.models import Dataset, DatasetVersion, Status, UploadSession
+from datasets.transforms import run as candles
 from tradenexus.jobs.models import LIVE, Job
 from tradenexus.web import copy
 from tradenexus.web.page import Page
@@ -138,6 +139,8 @@ class DatasetPage(Page):
         return self.base if name == "overview" else f"{self.base}{name}/"
 
     def _job(self) -> Job | None:
+        if self.version.operation == "candles" and self.version.status == Status.TRANSFORMING:
+            return candles.job_of(self.version)  # it may be about several versions
         jobs = Job.of(self.actor.tenant_id).filter(subject=self.version.ref, state__in=LIVE)
         return jobs.order_by("-created_at").first()
 

@@ -3,9 +3,10 @@
 import pytest
 
 from datasets import lifecycle, validation
-from datasets.engine import children
+from datasets.engine import children, crew
 from datasets.models import DatasetVersion, QualityReport, VersionFile
 from datasets.storage import blobs
+from datasets.transforms import run as candles
 from tests.kit import raw
 from tests.lona.worker import work
 from tradenexus.audit.models import Entry
@@ -167,6 +168,84 @@ def test_candles_from_the_same_trades_have_the_same_digest(owner, stranger):
         work()
         digests.add(DatasetVersion.of(person.tenant.id).get(number=2).content_digest)
     assert len(digests) == 1
+
+
+def test_several_frequencies_are_one_job_and_a_version_each_with_the_digest_of_each_alone(owner, stranger):
+    source, other = validated(owner), validated(stranger)
+    told = post(owner, source, "transform/candles", {"frequencies": ["5m", "1m"]})
+    assert [one["frequency"] for one in told["outputs"]] == ["5m", "1m"]
+    assert told["outputVersionId"] == told["outputs"][0]["outputVersionId"]
+    assert Job.of(owner.tenant.id).filter(kind="dataset.candles").count() == 1
+    pending = post(owner, source, "transform/candles", {"frequency": "1m"})
+    assert pending["job"]["id"] == told["job"]["id"]
+    work()
+    for one in told["outputs"]:
+        output = DatasetVersion.of(owner.tenant.id).get(number=one["outputVersion"])
+        assert (output.status, output.interval, output.parent_id) == ("ready", one["frequency"], source.id)
+        alone = post(stranger, other, "transform/candles", {"frequency": one["frequency"]})
+        work()
+        same = DatasetVersion.of(stranger.tenant.id).get(number=alone["outputVersion"])
+        assert output.content_digest == same.content_digest
+
+
+def test_frequencies_that_stand_are_joined_and_only_the_others_are_made(owner):
+    source = validated(owner)
+    first = post(owner, source, "transform/candles", {"frequency": "1m"})
+    work()
+    told = post(owner, source, "transform/candles", {"frequencies": ["1m", "1h"]})
+    assert told["outputs"][0]["outputVersionId"] == first["outputVersionId"]
+    assert told["job"]["id"] != first["job"]["id"]
+    work()
+    assert [one.status for one in DatasetVersion.of(owner.tenant.id).filter(parent=source)] == ["ready", "ready"]
+    assert post(owner, source, "transform/candles", {"frequencies": ["1h", "1m"]})["job"]["id"] == told["job"]["id"]
+
+
+def test_a_failed_job_fails_all_its_versions_and_a_retry_takes_all_back(owner, settings):
+    source = validated(owner)
+    told = post(owner, source, "transform/candles", {"frequencies": ["1m", "1h"]})
+    enough, settings.NEXUS_CHILD_MEMORY_BYTES = settings.NEXUS_CHILD_MEMORY_BYTES, 1 << 20
+    work()
+    settings.NEXUS_CHILD_MEMORY_BYTES = enough
+    made = DatasetVersion.of(owner.tenant.id).filter(parent=source)
+    assert {one.status for one in made} == {"transform_failed"}
+    assert owner.api.post(f"/v1/jobs/{told['job']['id']}:retry").status_code == 202
+    assert {one.status for one in made.all()} == {"transforming"}
+    work()
+    assert {one.status for one in made.all()} == {"ready"}
+
+
+def test_instruments_are_spread_over_children_and_nothing_shows(owner, stranger, settings, monkeypatch):
+    monkeypatch.setattr(candles, "SHARE_ROWS", 1)
+    settings.NEXUS_CHILD_MEMORY_BYTES = 1 << 30
+    started, digests, run = [], [], children.run
+    monkeypatch.setattr(crew.children, "run", lambda *given, **named: started.append(given) or run(*given, **named))
+    rows = "".join(f"{1_700_000_000 + at},{'AB'[at % 2]},{at}.5,1.5\n" for at in range(400))
+    for person, processes in ((owner, 1), (stranger, 2)):
+        source = raw.uploaded(person, ("ts,symbol,price,size\n" + rows).encode())
+        post(person, source, "validate")
+        work()
+        started.clear()
+        settings.NEXUS_ENGINE_PROCESSES = processes
+        post(person, source, "transform/candles", {"frequency": "1m"})
+        work()
+        assert len(started) == processes
+        digests.append(DatasetVersion.of(person.tenant.id).get(number=2).content_digest)
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "frequency"),
+        ({"frequency": "1m", "frequencies": ["5m"]}, "frequency"),
+        ({"frequencies": []}, "frequencies"),
+        ({"frequencies": ["60m", "1h"]}, "frequencies"),
+    ],
+)
+def test_frequency_or_frequencies_is_given_once(owner, body, field):
+    source = validated(owner)
+    data = post(owner, source, "transform/candles", body, 400)
+    assert list(data["error"]["details"]["fields"]) == [field]
 
 
 @pytest.mark.parametrize("frequency", ["7x", "0m", "2w", "1.5m", ""])

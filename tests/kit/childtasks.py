@@ -48,6 +48,12 @@ def bug(params, emit):
     raise KeyError("a plain bug")
 
 
+def sleep_or_crash(params, emit):
+    if not params["seconds"]:
+        ctypes.string_at(0)
+    time.sleep(params["seconds"])
+
+
 def hang(params, emit):
     emit({"phase": "hanging"})
     time.sleep(3600)

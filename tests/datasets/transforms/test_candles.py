@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from datasets.market import schemas
 from datasets.market.intervals import DAY, HOUR, MINUTE, SECOND, FrequencyUnsupported
-from datasets.transforms import candles, registry
+from datasets.transforms import candles, parts, registry
 from tests.datasets.transforms import tape
 from tradenexus.errors import BadRequest
 
@@ -128,6 +128,44 @@ def test_coarser_candles_equal_minutes_gathered(tmp_path, word):
     again = build(tmp_path, minutes["files"], kind="bars", frequency=word)
     assert direct["files"][0]["sha256"] == again["files"][0]["sha256"]
     assert direct["policy"]["path"] == f"trades -> 1m -> {word}"
+
+
+EVERY = ["1s", "7s", "1m", "5m", "1h", "1d", "1w", "1M"]
+
+
+@pytest.mark.parametrize("session", [None, "Europe/Berlin", "XNYS"])
+@pytest.mark.parametrize("empty", ["omit", "fill"])
+def test_frequencies_made_in_one_pass_have_the_bytes_of_each_alone(tmp_path, session, empty):
+    ts, price, size = random_tape(11)
+    ts += np.datetime64("2024-03-28T13:00", "ns").astype(np.int64)
+    inputs = [
+        tape.write(tmp_path / f"{name}.parquet", "trades", {"ts_event": ts, "price": price, "size": size * (name + 1)})
+        for name in range(2)
+    ]
+    asked = {"kind": "trades", "session": session, "emptyBars": empty}
+    together = tmp_path / "together"
+    together.mkdir()
+    params = {"inputs": inputs, "frequencies": EVERY, "out_dir": str(together), **asked}
+    made = parts.gather([candles.build_many(params, lambda said: None)])
+    for one in made:
+        alone = build(tmp_path, inputs, frequency=one["frequency"], **asked)
+        assert [file["sha256"] for file in one["files"]] == [file["sha256"] for file in alone["files"]]
+        assert (one["policy"], one["rows"]) == (alone["policy"], alone["rows"])
+
+
+@pytest.mark.parametrize("kind", ["quotes", "bars"])
+def test_frequencies_of_quotes_and_bars_made_in_one_pass_have_the_bytes_of_each_alone(tmp_path, kind):
+    random = np.random.default_rng(3)
+    ts = np.arange(0, 3 * DAY, MINUTE)
+    price = random.normal(100, 1, len(ts)).round(1)
+    columns = dict.fromkeys(("open", "high", "low", "close"), price) | {"volume": random.random(len(ts))}
+    columns |= {"bid": price, "ask": price + 1, "ts_event": ts + (SECOND if kind == "quotes" else 0)}
+    source = tape.write(tmp_path / "in.parquet", kind, columns, interval="1m" if kind == "bars" else "")
+    params = {"inputs": [source], "kind": kind, "frequencies": ["5m", "7m", "1h", "1d"], "out_dir": str(tmp_path)}
+    for one in parts.gather([candles.build_many(params, lambda said: None)]):
+        alone = build(tmp_path, [source], kind=kind, frequency=one["frequency"])
+        assert one["files"][0]["sha256"] == alone["files"][0]["sha256"]
+        assert one["policy"] == alone["policy"]
 
 
 def test_ties_follow_file_order(tmp_path):
@@ -276,7 +314,7 @@ def test_several_instruments_make_one_file_each(tmp_path):
 
 def test_nothing_usable_is_refused_with_the_counts(tmp_path):
     columns = {"ts_event": [0], "price": [1.0], "size": [0.0]}
-    with pytest.raises(candles.NothingToConvert) as caught:
+    with pytest.raises(parts.NothingToConvert) as caught:
         build(tmp_path, [tape.write(tmp_path / "in.parquet", "trades", columns)])
     assert caught.value.details["excluded"] == {"sizeNotPositive": 1}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,11 @@ STARTED = (
     Column("version", "outputVersion"),
     Column("version id", "outputVersionId"),
 )
+MADE = (
+    Column("frequency", "frequency"),
+    Column("version", "outputVersion"),
+    Column("version id", "outputVersionId"),
+)
 
 
 @app.callback()
@@ -29,20 +34,26 @@ def noun() -> None:
 def candles(
     ctx: typer.Context,
     ref: params.Ref,
-    frequency: Annotated[str, typer.Option("--frequency", "-f", help="1m 5m 15m 30m 1h 4h 1d 1w 1M, any n{s,m,h,d}.")],
+    frequency: Annotated[
+        list[str],
+        typer.Option("--frequency", "-f", help="1m 5m 15m 30m 1h 4h 1d 1w 1M, any n{s,m,h,d}; several in one pass."),
+    ],
     price: Annotated[str | None, typer.Option(help="trade, bid, ask or mid.")] = None,
     empty_bars: Annotated[str | None, typer.Option(help="omit (default) or fill.")] = None,
     session: Annotated[str | None, typer.Option(help="Calendar that daily bars follow, as in XNYS.")] = None,
     wait: params.Wait = False,
 ) -> None:
-    """Make bars as a new version; the parent stays as it is.
+    """Make bars as a new version, one a frequency; the parent stays as it is.
 
     Example: nexus transform candles btc --frequency 1m --wait
     """
     nx = invocation.of(ctx)
     target = references.resolve(nx.client, ref)
-    given = {"frequency": frequency, "price": price, "emptyBars": empty_bars, "session": session}
-    body = {key: value for key, value in (given | {"version": target.version}).items() if value is not None}
+    given = {"price": price, "emptyBars": empty_bars, "session": session}
+    body: dict[str, Any] = {
+        key: value for key, value in (given | {"version": target.version}).items() if value is not None
+    }
+    body |= {"frequency": frequency[0]} if len(frequency) == 1 else {"frequencies": frequency}
     answer = nx.client.post(f"{target.path}/transform/candles", body, patience_s=waiting.PATIENCE_S)
     if answer["job"] and not wait:
         waiting.announce(nx, answer["job"])
@@ -50,5 +61,9 @@ def candles(
         return
     if answer["job"]:  # none: the same candles are there already
         waiting.finish(nx, answer["job"], what="transform")
+    web = f"Web: {nx.web('datasets', target.dataset_id)}"
+    if len(frequency) > 1:
+        nx.out.rows(answer["outputs"], MADE, web)
+        return
     version = nx.client.get(f"{target.path}/versions/{answer['outputVersion']}")["version"]
-    nx.out.facts(version, FACTS, f"Web: {nx.web('datasets', target.dataset_id)}")
+    nx.out.facts(version, FACTS, web)

@@ -49,6 +49,11 @@ def test_candles_send_their_parameters(platform, nexus, dataset):
     assert last_post(platform)[1] == {"frequency": "5m", "price": "mid", "emptyBars": "fill", "session": "XNYS"}
 
 
+def test_several_frequencies_of_candles_are_sent_together(platform, nexus, dataset):
+    nexus("transform", "candles", "btc", "-f", "5m", "-f", "1h")
+    assert last_post(platform)[1] == {"frequencies": ["5m", "1h"]}
+
+
 def test_the_report_shows_what_failed_with_its_rows(platform, nexus, dataset):
     platform.grade = "AMBER"
     shown = nexus("quality", "show", "btc", "--failed").out
