@@ -6,6 +6,8 @@ are right. An empty cell is not wrong here; whether it may be empty is the mappe
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -90,17 +92,17 @@ def longer_than(names: pa.DictionaryArray, characters: int) -> np.ndarray | None
 
 def sides(array: pa.Array, inverted: bool = False) -> Converted:
     """Convert words such as buy, sell, bid, ask, 1, -1 to int8 1 and -1; `inverted` when they name the maker."""
-    words = _words(array)
     buy, sell = (SELL, BUY) if inverted else (BUY, SELL)
-    return _chosen(words, {**dict.fromkeys(_BUYS, buy), **dict.fromkeys(_SELLS, sell)})
+    meaning = {**dict.fromkeys(_BUYS, buy), **dict.fromkeys(_SELLS, sell)}
+    return _each_word_once(array, lambda words: _chosen(_words(words), meaning))
 
 
 def sides_of_maker(array: pa.Array) -> Converted:
     """Convert "the buyer was the maker" to the taker's side: true is a sell, false is a buy."""
-    array = plain(array)
     if pa.types.is_boolean(array.type):
-        return pc.if_else(array, pa.scalar(SELL, pa.int8()), pa.scalar(BUY, pa.int8())), None
-    return _chosen(_words(array), {**dict.fromkeys(_TRUE, SELL), **dict.fromkeys(_FALSE, BUY)})
+        return pc.if_else(plain(array), pa.scalar(SELL, pa.int8()), pa.scalar(BUY, pa.int8())), None
+    meaning = {**dict.fromkeys(_TRUE, SELL), **dict.fromkeys(_FALSE, BUY)}
+    return _each_word_once(array, lambda words: _chosen(_words(words), meaning))
 
 
 def cast_or_null(array: pa.Array, kind: pa.DataType) -> Converted:
@@ -145,6 +147,20 @@ def unclean(text: pa.Array) -> pa.Array:
 def _blanked(array: pa.Array) -> pa.Array:
     text = pc.utf8_trim_whitespace(array.cast(pa.string()))
     return pc.if_else(pc.is_in(pc.utf8_lower(text), pa.array(NOTHING)), None, text)
+
+
+def _each_word_once(array: pa.Array | pa.ChunkedArray, convert: Callable[[pa.Array], Converted]) -> Converted:
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
+    if is_text(array.type):
+        array = array.dictionary_encode()
+    if not pa.types.is_dictionary(array.type):
+        return convert(array)
+    values, wrong = convert(array.dictionary)
+    found = pc.take(values, array.indices)
+    if wrong is None:
+        return found, None
+    return found, _any(wrong[np.asarray(array.indices.fill_null(0))] & _flags(array.indices.is_valid()))
 
 
 def _words(array: pa.Array) -> pa.Array:

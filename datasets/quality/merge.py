@@ -44,6 +44,12 @@ def ordered(table: pa.Table) -> pa.Table:
     return table.take(pa.array(np.lexsort((sequence, ts))))
 
 
+def by_code(codes: np.ndarray) -> np.ndarray:
+    """Return the stable order of small numbers; those of sixteen bits numpy sorts by radix, ten times as fast."""
+    narrow = codes.astype(np.uint16) if len(codes) and codes.max() <= np.iinfo(np.uint16).max else codes
+    return np.argsort(narrow, kind="stable")
+
+
 class Run:
     """One sorted run: `batches[code]` numbers the record batches of an instrument."""
 
@@ -104,14 +110,14 @@ class Runs:
         table = pa.concat_tables([part for part, _ in self.held]).combine_chunks()
         codes = np.concatenate([part for _, part in self.held])
         self.held, self.held_rows = [], 0
-        ts, sequence = keys(table)
-        order = np.lexsort((sequence, ts, codes))
+        order = by_code(codes)
         codes = codes[order]
         starts = np.flatnonzero(np.concatenate(([True], codes[1:] != codes[:-1])))
         ends = np.append(starts[1:], len(codes))
         run = self._new(table.schema)
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-            run.add(int(codes[start]), table.take(pa.array(order[start:end])))
+            # most files are in time order, and so is then each instrument: nothing is left to be sorted
+            run.add(int(codes[start]), ordered(table.take(pa.array(order[start:end]))))
         run.close()
         self.runs.append(run)
 

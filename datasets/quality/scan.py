@@ -25,7 +25,7 @@ from datasets.quality.checks import rhythm
 from datasets.quality.checks.times import Order
 from datasets.quality.intake import ROW, Intake, Rejects
 from datasets.quality.lanes import Job, Lane
-from datasets.quality.merge import Runs, keys, ordered
+from datasets.quality.merge import Runs, by_code, keys, ordered
 from datasets.quality.progress import Progress
 from datasets.quality.result import Findings, Sample
 from tradenexus.errors import Unprocessable
@@ -129,7 +129,7 @@ class _Scan:
         if not table.num_rows:
             return
         if len(codes) > 1 and (codes[1:] != codes[:-1]).any():
-            grouped = np.argsort(codes, kind="stable")
+            grouped = by_code(codes)
             codes, table = codes[grouped], table.take(pa.array(grouped))
         ts = table.column("ts_event").cast(pa.int64()).to_numpy()
         self.order.push(codes, ts, table.column(ROW).to_numpy(), [each.name for each in self.instruments])
@@ -170,19 +170,21 @@ class _Scan:
     def _route(self, codes: np.ndarray, table: pa.Table) -> None:
         starts = np.flatnonzero(np.concatenate(([True], codes[1:] != codes[:-1])))
         ends = np.append(starts[1:], len(codes))
-        rest = np.zeros(len(codes), bool)
+        late: list[list[int]] = []  # stretches of rows that go to the runs
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
             instrument = self.instruments[codes[start]]
             if instrument.lane is None or instrument.late:
-                rest[start:end] = True
+                if late and late[-1][1] == start:
+                    late[-1][1] = end
+                else:
+                    late.append([start, end])
                 continue
             instrument.held.append(table.slice(start, end - start))
             instrument.held_rows += end - start
             if instrument.held_rows >= LANE_ROWS:
                 self._flush(instrument)
-        if rest.any():
-            late = np.flatnonzero(rest)
-            self.runs.add(table if rest.all() else table.take(pa.array(late)), codes[late])
+        for start, end in late:
+            self.runs.add(table.slice(start, end - start), codes[start:end])
 
     def _flush(self, instrument: _Instrument) -> None:
         lane = instrument.lane
