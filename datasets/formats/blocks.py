@@ -40,19 +40,19 @@ def cut(
         end = _last_end(held, mark)
         if end:
             yield from _bounded(Block(held[:end], line), quote)
-            line += held.count(b"\n", 0, end)
+            line += _count(held, b"\n", 0, end)
             held = held[end:]
         if len(held) > max(record_bytes, block_bytes):
             raise _endless(held, mark, line)
     if held:
-        if mark and held.count(mark) % 2:
+        if mark and _count(held, mark) % 2:
             raise _endless(held, mark, line)
         yield from _bounded(Block(held, line), quote)
 
 
 def _bounded(block: Block, quote: str | None) -> Iterator[Block]:
     """Split a block of very many records: what is made of each in memory is larger than an empty line."""
-    if block.data.count(b"\n") <= BLOCK_RECORDS:
+    if _count(block.data, b"\n") <= BLOCK_RECORDS:
         yield block
         return
     starts, lines = begins(block, quote)
@@ -69,11 +69,11 @@ def begins(block: Block, quote: str | None) -> tuple[np.ndarray, np.ndarray]:
     ends = np.append(ends, len(data))
     lines = block.line + np.arange(len(starts), dtype=np.int64)
     if quote and quote.encode() in block.data:
-        marks = np.concatenate(([0], np.cumsum(data == ord(quote))))
-        outside = marks[starts] % 2 == 0
-        starts, lines = starts[outside], lines[outside]
-        # A record lasts until the next one begins.
-        ends = np.append(starts[1:] - 1, len(data))
+        outside = _outside(data == ord(quote), starts)
+        if not outside.all():
+            starts, lines = starts[outside], lines[outside]
+            # A record lasts until the next one begins.
+            ends = np.append(starts[1:] - 1, len(data))
     length = ends - starts
     blank = length <= 0
     single = length == 1
@@ -82,12 +82,27 @@ def begins(block: Block, quote: str | None) -> tuple[np.ndarray, np.ndarray]:
     return starts[~blank], lines[~blank]
 
 
+def _outside(marks: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Tell which lines begin with an even number of marks before them."""
+    lines = starts[starts < len(marks)]  # after a last newline nothing begins that could hold a mark
+    odd = np.bitwise_xor.reduceat(marks.view(np.uint8), lines) if len(lines) else np.empty(0, np.uint8)
+    before = np.bitwise_xor.accumulate(odd)
+    return np.append(0, before)[: len(starts)] == 0
+
+
+def _count(data: bytes, byte: bytes, start: int = 0, end: int | None = None) -> int:
+    # bytes.count looks for one after another: slow where there are many
+    if len(byte) != 1:
+        return data.count(byte, start, end)
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8)[start:end] == ord(byte)))
+
+
 def _last_end(data: bytes, mark: bytes | None) -> int:
     """Return the offset after the last newline that ends a record, 0 if there is none."""
     at = data.rfind(b"\n")
     if mark is None or at < 0:
         return at + 1
-    inside = data.count(mark, 0, at) % 2
+    inside = _count(data, mark, 0, at) % 2
     while inside and at > 0:
         before = data.rfind(b"\n", 0, at)
         inside ^= data.count(mark, max(before, 0), at) % 2
