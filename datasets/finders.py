@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Count, Q
 
 from datasets.models import BulkAction, Dataset, DatasetVersion, Status, UploadSession
+from datasets.models.upload import PARTIAL
 from tradenexus import ids
 from tradenexus.jobs import subjects
 from tradenexus.jobs.subjects import Subject
@@ -51,7 +52,7 @@ def by_status(tenant_id: UUID) -> dict[str, Any]:
 @summary("uploads")
 def recent_uploads(tenant_id: UUID) -> dict[str, Any]:
     """Return the uploads that can be resumed, newest first."""
-    rows = UploadSession.of(tenant_id).filter(state="open").order_by("-created_at", "-id")[:10]
+    rows = UploadSession.of(tenant_id).filter(state="open").exclude(concat=PARTIAL).order_by("-created_at", "-id")[:10]
     shown = [
         {
             "id": row.ref,

@@ -71,7 +71,7 @@ def describe_upload(upload: UploadSession) -> Node:
 
 def received(upload: UploadSession) -> Edge:
     """Return the edge from an upload to its version."""
-    version = ids.encode(DatasetVersion.prefix, upload.version_id)
+    version = upload.target.ref
     return {"from": upload.ref, "to": version, "operation": "receive"}
 
 

@@ -231,14 +231,14 @@ def _own(tenant_id: UUID, refs: Sequence[str], way: Way, fan: int, near: UUID | 
         found.nodes |= {row.ref: lineage.describe_upload(row) for row in sent.filter(id__in=uploads)}
     elif way == "down":
         _children(found, versions, fan)
-        for one in sent.filter(id__in=uploads):
-            _single(found, one.ref, lineage.describe(one.version), lineage.received(one), fan)
+        for one in sent.filter(id__in=uploads, version__isnull=False):  # a part of a file has none
+            _single(found, one.ref, lineage.describe(one.target), lineage.received(one), fan)
     else:
         for row in rows.filter(id__in=versions).select_related("parent__dataset"):
             if row.parent:
                 _single(found, row.ref, lineage.describe(row.parent), lineage.derived(row), fan)
         for one in sent.filter(version_id__in=versions):
-            _single(found, one.version.ref, lineage.describe_upload(one), lineage.received(one), fan)
+            _single(found, one.target.ref, lineage.describe_upload(one), lineage.received(one), fan)
     return found
 
 

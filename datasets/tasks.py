@@ -9,7 +9,7 @@ from datasets.maintenance import scrub
 from datasets.models import Status
 from datasets.storage import spool
 from datasets.transforms import run as candles
-from datasets.uploads import expiry, ingest, sessions
+from datasets.uploads import concat, expiry, ingest, joining, sessions
 from tradenexus.jobs import registry, schedules
 
 
@@ -31,6 +31,19 @@ def build_candles(run: Any) -> dict[str, Any]:
 def ingest_upload(run: Any) -> dict[str, Any]:
     """Verify received bytes and make them a version's raw file."""
     return ingest.ingest(run)
+
+
+@registry.handler(
+    concat.JOIN,
+    "Join the parts of an upload",
+    on_failure=joining.failed,
+    on_retry=joining.retried,
+    phases=("joining", "hashing", "storing"),
+    reuses="Nothing of a join that was cut short: it begins anew.",
+)
+def join_uploads(run: Any) -> dict[str, Any]:
+    """Put a final upload together of its parts."""
+    return joining.join(run)
 
 
 @registry.handler(sessions.NEXT, "Start what follows the upload")

@@ -61,7 +61,7 @@ def _creation() -> list[dict[str, Any]]:
         "schema": {"type": "string"},
         "description": "tus metadata: filename, filetype, datasetId, ..., each value in base64",
     }
-    return [_VERSION, _number("Upload-Length", required=False), _DEFERRED, metadata]
+    return [_VERSION, _number("Upload-Length", required=False), _DEFERRED, _CONCAT, metadata]
 
 
 def _number(name: str, required: bool = True, description: str = "") -> dict[str, Any]:
@@ -71,6 +71,12 @@ def _number(name: str, required: bool = True, description: str = "") -> dict[str
 
 
 _TOLD_LATER = _number("Upload-Length", required=False, description="tells the length of an upload begun without, once")
+_CONCAT = {
+    "name": "Upload-Concat",
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": "`partial`, or `final;` and the addresses of whole partial uploads, separated by spaces",
+}
 _DEFERRED = {
     "name": "Upload-Defer-Length",
     "in": "header",

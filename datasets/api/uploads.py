@@ -17,6 +17,7 @@ from datasets.models import Dataset, UploadSession
 from datasets.models.upload import LIVE_STATES, UploadLeaf, UploadState
 from datasets.uploads import ledger, peek, sessions
 from datasets.uploads.wanted import KINDS, NewUpload
+from tradenexus import ids
 from tradenexus.errors import BadRequest
 from tradenexus.jobs import api as jobs
 from tradenexus.rest import pagination, shapes
@@ -120,11 +121,11 @@ class Init(TenantView):
         twin = sessions.identical(self.actor, new.sha256)
         session = sessions.start(self.actor, new)
         payload = {
-            "datasetId": session.dataset.ref,
-            "versionId": session.version.ref,
+            "datasetId": session.target.dataset.ref,
+            "versionId": session.target.ref,
             "uploadId": session.ref,
             "uploadUrl": request.build_absolute_uri(f"/v1/uploads/{session.ref}"),
-            "status": session.version.status,
+            "status": session.target.status,
             "expiresAt": session.expires_at,
             "chunk": CHUNK,
         }
@@ -159,10 +160,10 @@ class Complete(TenantView):
         dataset = self.find(Dataset, ref)
         token, sha256 = said.get("uploadToken", ""), said.get("sha256", "").lower()
         session, job = sessions.complete(self.actor, dataset, token, sha256)
-        told: dict[str, Any] = {"versionId": session.version.ref, "version": session.version.number}
+        told: dict[str, Any] = {"versionId": session.target.ref, "version": session.target.number}
         if session.duplicate_of:
             told["duplicateOf"] = session.duplicate_of
-        return started(request, session.dataset, job, told)
+        return started(request, session.target.dataset, job, told)
 
 
 class SniffRequest(Reading):
@@ -194,9 +195,13 @@ class UploadSerializer(serializers.Serializer):
     """An upload as it stands."""
 
     id = serializers.CharField()
-    datasetId = serializers.CharField()
-    versionId = serializers.CharField()
-    version = serializers.IntegerField()
+    concat = serializers.ChoiceField(
+        ("partial", "final"), allow_null=True, help_text="a part of a file, or what is put together of such parts"
+    )
+    finalId = serializers.CharField(allow_null=True, help_text="the final upload that took this partial one")
+    datasetId = serializers.CharField(allow_null=True, help_text="null of a partial upload, as are the next two")
+    versionId = serializers.CharField(allow_null=True)
+    version = serializers.IntegerField(allow_null=True)
     filename = serializers.CharField()
     contentType = serializers.CharField()
     sizeBytes = serializers.IntegerField(allow_null=True, help_text="null while the client has not told it")
@@ -219,9 +224,11 @@ def render(session: UploadSession) -> dict[str, Any]:
     """Return an upload as the API shows it."""
     return {
         "id": session.ref,
-        "datasetId": session.dataset.ref,
-        "versionId": session.version.ref,
-        "version": session.version.number,
+        "concat": (session.is_partial and "partial") or (session.is_final and "final") or None,
+        "finalId": ids.encode(UploadSession.prefix, session.final_id) if session.final_id else None,
+        "datasetId": session.dataset.ref if session.dataset else None,
+        "versionId": session.version.ref if session.version else None,
+        "version": session.version.number if session.version else None,
         "filename": session.filename,
         "contentType": session.content_type,
         "sizeBytes": session.length,

@@ -9,32 +9,42 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from datasets.models.dataset import DatasetVersion
 from tradenexus.tenancy.models import TenantOwned
 
 
 class UploadState(models.TextChoices):
-    """open takes bytes; ingesting is being hashed; mismatched has all bytes but another digest; the others are ends."""
+    """open takes bytes; joining is being put together of partial uploads; ingesting is being hashed; mismatched has all
+    bytes but another digest; joined is a partial upload that a final one took; the others are ends."""
 
     OPEN = "open"
+    JOINING = "joining"
     INGESTING = "ingesting"
     MISMATCHED = "mismatched"
+    JOINED = "joined"
     FINISHED = "finished"
     TERMINATED = "terminated"
     EXPIRED = "expired"
 
 
-LIVE_STATES = (UploadState.OPEN, UploadState.INGESTING, UploadState.MISMATCHED)
+LIVE_STATES = (UploadState.OPEN, UploadState.JOINING, UploadState.INGESTING, UploadState.MISMATCHED)
+PARTIAL = "partial"
 
 # What has no length yet has not come whole: it is going on, or it ended so.
 LENGTHLESS_STATES = (UploadState.OPEN, UploadState.TERMINATED, UploadState.EXPIRED)
 
 
 class UploadSession(TenantOwned):
-    """One file being received for one version of a dataset."""
+    """One file being received for one version of a dataset, or a part of one (partial), which is of none."""
 
     prefix = "up"
-    dataset = models.ForeignKey("datasets.Dataset", on_delete=models.PROTECT, related_name="uploads")
-    version = models.OneToOneField("datasets.DatasetVersion", on_delete=models.PROTECT, related_name="upload")
+    dataset = models.ForeignKey("datasets.Dataset", null=True, on_delete=models.PROTECT, related_name="uploads")
+    version = models.OneToOneField(
+        "datasets.DatasetVersion", null=True, on_delete=models.PROTECT, related_name="upload"
+    )
+    concat = models.TextField(blank=True)  # Upload-Concat as the client sent it: "partial" or "final;..."
+    final = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")  # who took a partial
+    complete_asked = models.BooleanField(default=False)  # while it was being joined: the join goes on to the ingest
     user = models.ForeignKey("tenancy.User", null=True, on_delete=models.SET_NULL, related_name="+")
     state = models.CharField(max_length=12, default=UploadState.OPEN, choices=UploadState.choices)
     filename = models.CharField(max_length=1024)
@@ -60,6 +70,11 @@ class UploadSession(TenantOwned):
     class Meta(TenantOwned.Meta):
         verbose_name = "upload"
         constraints = [
+            models.CheckConstraint(
+                condition=Q(concat=PARTIAL, dataset__isnull=True, version__isnull=True)
+                | (~Q(concat=PARTIAL) & Q(dataset__isnull=False, version__isnull=False)),
+                name="upload_partial_has_no_version",
+            ),
             models.UniqueConstraint(fields=["dataset"], condition=Q(state__in=LIVE_STATES), name="upload_one_live"),
             models.CheckConstraint(
                 condition=Q(offset__gte=0) & Q(offset__lte=models.F("length")), name="upload_offset_range"
@@ -80,12 +95,24 @@ class UploadSession(TenantOwned):
             models.Index(fields=["tenant", "-created_at", "-id"], name="upload_list"),
             # the sweep: what expired
             models.Index(fields=["expires_at"], condition=Q(state__in=LIVE_STATES), name="upload_expiry"),
+            # the partial uploads of a final one
+            models.Index(fields=["final"], condition=Q(final__isnull=False), name="upload_parts_of"),
         ]
 
     @property
     def takes_bytes(self) -> bool:
         """Whether a PATCH may still come."""
-        return self.state == UploadState.OPEN
+        return self.state == UploadState.OPEN and not self.is_final
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it is a part of a file, for a final upload to take; it has no dataset and no version."""
+        return self.concat == PARTIAL
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it is put together of partial uploads."""
+        return bool(self.concat) and not self.is_partial
 
     @property
     def is_whole(self) -> bool:
@@ -96,6 +123,12 @@ class UploadSession(TenantOwned):
     def limit(self) -> int:
         """Where bytes must end: the length, or the largest file while it is unknown."""
         return settings.NEXUS_MAX_UPLOAD_BYTES if self.length is None else self.length
+
+    @property
+    def target(self) -> DatasetVersion:
+        """The version of an upload that has one: every one that is not partial."""
+        assert self.version is not None
+        return self.version
 
     @property
     def total(self) -> int:

@@ -119,7 +119,7 @@ def _take_in(actor: Any, plan: Plan) -> UploadSession:
     )
     session = local.fill(sessions.start(actor, new), _blocks(path))
     with db.atomic():
-        sessions.complete(actor, session.dataset, session.ref)
+        sessions.complete(actor, session.target.dataset, session.ref)
     return session
 
 

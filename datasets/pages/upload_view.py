@@ -58,11 +58,11 @@ def working(session: UploadSession, version: DatasetVersion, made: DatasetVersio
 
 def steps(session: UploadSession, made: DatasetVersion | None) -> list[Step]:
     """Return the way of an upload: transfer, finalise, validate, candles (ticks and quotes), publish."""
-    version = session.version
+    version = session.target
     then = version.params.get("then") or {}
     job = job_of(version)
     walk = [
-        Step("Transfer", "done" if session.is_whole else "now", _transferred(session)),
+        _transfer(session, job),
         _finalise(session, job),
         _validate(session, version, job),
     ]
@@ -71,9 +71,12 @@ def steps(session: UploadSession, made: DatasetVersion | None) -> list[Step]:
     return [*walk, _publish(made or version, then)]
 
 
-def _transferred(session: UploadSession) -> str:
+def _transfer(session: UploadSession, job: Job | None) -> Step:
+    if session.state == UploadState.JOINING:
+        return Step("Transfer", "now", "putting the parts together", job)
     share = percent(session)
-    return f"{figures.size(session.offset)}, the size is not known yet" if share is None else f"{share} %"
+    note = f"{figures.size(session.offset)}, the size is not known yet" if share is None else f"{share} %"
+    return Step("Transfer", "done" if session.is_whole else "now", note)
 
 
 def _finalise(session: UploadSession, job: Job | None) -> Step:

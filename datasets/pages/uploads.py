@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpRe
 from datasets import listing
 from datasets.market.kinds import ASSET_CLASSES, REQUIRED
 from datasets.models import Dataset, QualityReport, UploadSession
-from datasets.models.upload import LIVE_STATES, UploadState
+from datasets.models.upload import LIVE_STATES, PARTIAL, UploadState
 from datasets.pages import upload_view as view
 from datasets.storage import blobs
 from datasets.uploads import peek
@@ -67,7 +67,7 @@ class Uploads(Page):
         """Return the unfinished sessions and one page of all."""
         rows = UploadSession.of(self.actor.tenant_id).select_related("dataset", "version", "user")
         live = list(rows.filter(state__in=LIVE_STATES).order_by("-updated_at")[:50])
-        pager = tables.page(self.request, rows.exclude(state__in=LIVE_STATES))
+        pager = tables.page(self.request, rows.exclude(state__in=LIVE_STATES).exclude(concat=PARTIAL))
         return {
             "live": [told(each) for each in live],
             "pager": pager,
@@ -102,7 +102,7 @@ def _amount(session: UploadSession) -> str:
 def _moving(session: UploadSession) -> bool:
     # Also before its first part is noted: a teammate who looks now is to see it move.
     lately = session.state == UploadState.OPEN and session.updated_at > db.now() - MOVING
-    return lately or session.state == UploadState.INGESTING
+    return lately or session.state in (UploadState.INGESTING, UploadState.JOINING)
 
 
 class NewUpload(Page):
@@ -155,6 +155,8 @@ class OneUpload(Page):
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return the session, its steps and what came out."""
         session = self.find(UploadSession, kwargs["ref"])
+        if session.version is None:
+            return _partial(session)
         version = session.version
         made = view.derived(version)
         last = made or version
@@ -173,11 +175,26 @@ class OneUpload(Page):
             "may_mend": view.may_mend(version),
             "may_publish": view.to_publish(last) and self.actor.may("publish"),
             "publish_asked": (version.params.get("then") or {}).get("publish") == "explicit",
-            "facts": _facts() | {"said": version.params, "datasetId": session.dataset.ref, "version": version.number},
+            "facts": _facts() | {"said": version.params, "datasetId": version.dataset.ref, "version": version.number},
             "crumbs": [("Uploads", "/uploads/"), (session.filename, "")],
             "twin": f"/v1/uploads/{session.ref}",
             "copy": copy.commands("GET", f"/v1/uploads/{session.ref}", cli=told(session)["line"]),
         }
+
+
+def _partial(session: UploadSession) -> dict[str, Any]:
+    """A part of a file that is sent in several: nothing but its bytes, until a final upload takes it."""
+    return {
+        **told(session),
+        "title": session.filename,
+        "heading": session.filename,
+        "final": session.final,
+        "facts": {},
+        "busy": _moving(session),
+        "crumbs": [("Uploads", "/uploads/"), (session.filename, "")],
+        "twin": f"/v1/uploads/{session.ref}",
+        "copy": copy.commands("GET", f"/v1/uploads/{session.ref}", cli="nexus session list"),
+    }
 
 
 class Resniff(Page):
@@ -187,8 +204,9 @@ class Resniff(Page):
         """Answer as /v1/datasets/uploads:sniff does, for the first and last bytes that are stored."""
         version = self.find(UploadSession, ref).version
         try:
-            if not version.raw_key:
-                raise Conflict("The bytes of this upload are not here yet.", {"status": version.status})
+            if version is None or not version.raw_key:
+                status = version.status if version else PARTIAL
+                raise Conflict("The bytes of this upload are not here yet.", {"status": status})
             said = _json(request)
             return JsonResponse({"sniff": view.sniffed(version, said)})
         except ProblemError as error:

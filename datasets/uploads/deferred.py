@@ -37,7 +37,7 @@ def declare(session: UploadSession, descriptor: int, length: int) -> None:
     if session.length == length:
         return
     with faults.named():
-        disk.reserve(descriptor, parts.room(length, length))
+        disk.reserve(descriptor, length if session.is_partial else parts.room(length))
     failpoints.hit("uploads.declaring")
     leaves = _last_leaf(session, descriptor, length)
     with db.atomic():
@@ -45,7 +45,8 @@ def declare(session: UploadSession, descriptor: int, length: int) -> None:
         mine = rows.filter(offset=session.offset, reserved_bytes=session.reserved_bytes)
         if not mine.update(length=length, reserved_bytes=length, updated_at=db.now()):
             raise LengthConflict("Another request has just told the length.", {"offset": session.offset})
-        DatasetVersion.everyone.filter(id=session.version_id).update(size_bytes=length)
+        if session.version_id:
+            DatasetVersion.everyone.filter(id=session.version_id).update(size_bytes=length)
         UploadLeaf.objects.bulk_create(UploadLeaf(session=session, **leaf._asdict()) for leaf in leaves)
         quota.reserve(session.tenant_id, length - session.reserved_bytes)
     session.length = session.reserved_bytes = length

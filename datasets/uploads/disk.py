@@ -112,6 +112,23 @@ def write_all(descriptor: int, parts: Sequence[bytes | memoryview], offset: int)
             rest[0] = rest[0][written:]
 
 
+def copy(source: int, at: int, target: int, offset: int, block: bytes) -> None:
+    """Write a block, just read from `source` at `at`, to the target: by the kernel, which may share it, if it can."""
+    done = 0
+    try:
+        while done < len(block):
+            moved = os.copy_file_range(source, target, len(block) - done, at + done, offset + done)
+            if not moved:
+                break
+            done += moved
+    except OSError as error:
+        if error.errno not in _NOT_OFFERED | {errno.EXDEV, errno.EPERM}:
+            raise
+    if done < len(block):
+        write_all(target, [memoryview(block)[done:]], offset + done)
+    start_writeback(target, offset, len(block))
+
+
 def try_lock(upload_id: UUID, *, make: bool = False) -> int | None:
     """Return a locked descriptor of the upload's file, or None while another holds it; FileNotFoundError when gone."""
     flags = os.O_RDWR | (os.O_CREAT if make else 0)

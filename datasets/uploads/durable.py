@@ -89,7 +89,7 @@ def cut_tail(session: UploadSession, descriptor: int) -> None:
     if os.fstat(descriptor).st_size > session.offset:
         os.ftruncate(descriptor, session.offset)
         with contextlib.suppress(OSError):
-            disk.reserve(descriptor, parts.room(session.length, session.reserved_bytes))
+            disk.reserve(descriptor, parts.left(session))
 
 
 def _take_over(session: UploadSession, descriptor: int, stop: int) -> None:

@@ -31,6 +31,13 @@ class LengthConflict(Conflict):
     code = "UPLOAD_LENGTH_CONFLICT"
 
 
+class PartUnfit(Conflict):
+    """No final upload can be made of this one: it is no partial upload, not whole yet, or taken. `details` says which
+    it is and how far it has come."""
+
+    code = "UPLOAD_PART_UNFIT"
+
+
 class PartIntact(Conflict):
     """Only a part that was found damaged can be sent alone, and this one is not: see the upload's `parts`."""
 

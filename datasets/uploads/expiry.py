@@ -6,6 +6,8 @@ import os
 import time
 from uuid import UUID
 
+from django.db.models import Q
+
 from datasets.models.upload import LIVE_STATES, UploadSession, UploadState
 from datasets.storage import layout
 from datasets.uploads import disk, sessions, shipping
@@ -16,6 +18,8 @@ SWEEP = "dataset.uploads.sweep"
 EVERY_S = 900.0
 _ORPHAN_AGE_S = 3_600
 _BATCH = 500
+# A part's bytes are needed until the final upload has them.
+_NEEDED = Q(state__in=LIVE_STATES) | Q(state=UploadState.JOINED, final__state=UploadState.JOINING)
 
 
 def sweep(request_id: str) -> dict[str, int]:
@@ -46,7 +50,7 @@ def _orphans() -> int:
             upload_id, age_s = UUID(hex=folder.name), time.time() - os.stat(folder).st_mtime
         except (ValueError, FileNotFoundError):
             continue
-        if age_s < _ORPHAN_AGE_S or UploadSession.everyone.filter(id=upload_id, state__in=LIVE_STATES).exists():
+        if age_s < _ORPHAN_AGE_S or UploadSession.everyone.filter(_NEEDED, id=upload_id).exists():
             continue
         disk.remove(upload_id)
         removed += 1

@@ -14,13 +14,15 @@ from typing import Protocol
 
 import crc32c
 
+from datasets.models.upload import PARTIAL
 from datasets.uploads.errors import BadHeader, TusVersion
 from tradenexus.errors import UnsupportedMedia
 
 VERSION = "1.0.0"
-EXTENSIONS = "creation,creation-with-upload,creation-defer-length,checksum,expiration,termination"
+EXTENSIONS = "creation,creation-with-upload,creation-defer-length,checksum,expiration,termination,concatenation"
 ALGORITHMS = "sha1,sha256,crc32c"
 BODY_TYPE = "application/offset+octet-stream"
+FINAL = "final;"
 _NUMBER = re.compile(r"[0-9]{1,19}")
 _KEY = re.compile(r"[!#-+\--~]{1,100}")  # printable ASCII without space and comma
 _LARGEST = (1 << 63) - 1
@@ -87,6 +89,23 @@ def number(headers: Mapping[str, str], name: str) -> int:
     if text is None or _NUMBER.fullmatch(text) is None or int(text) > _LARGEST:
         raise BadHeader(f"{name} must be a whole number of bytes, 0 or more.", {"header": name})
     return int(text)
+
+
+def concat(headers: Mapping[str, str]) -> str:
+    """Return Upload-Concat: `partial`, or text that starts with `final;`; empty without one."""
+    text = headers.get("upload-concat")
+    if text is None or text.strip() == PARTIAL or text.startswith(FINAL):
+        return (text or "").strip()
+    raise BadHeader("Upload-Concat must be `partial`, or `final;` and addresses.", {"header": "Upload-Concat"})
+
+
+def refuse_with_final(headers: Mapping[str, str]) -> None:
+    """Refuse a length or a body with a final upload: it has what its parts have."""
+    for name in ("Upload-Length", "Upload-Defer-Length"):
+        if name.lower() in headers:
+            raise BadHeader(f"A final upload takes no {name}: it is as long as its parts.", {"header": name})
+    if (body_length(headers) or 0) > 0 or "transfer-encoding" in headers:
+        raise BadHeader("A final upload takes no bytes of its own.", {"header": "Content-Length"})
 
 
 def length(headers: Mapping[str, str]) -> int | None:

@@ -83,5 +83,5 @@ async def _try(session: UploadSession) -> int | None:
     try:
         return disk.try_lock(session.id)
     except FileNotFoundError:
-        await threads.write(disk.create, session.id, parts.room(session.length, session.reserved_bytes))
+        await threads.write(disk.create, session.id, parts.left(session))
         return disk.try_lock(session.id)

@@ -40,10 +40,10 @@ class BytesLost(ProblemError):
 
 def ingest(run: Run) -> dict[str, Any]:
     """Verify a received upload and make it its version's raw file; the result names the version and its digest."""
-    session = _session(run.actor, run.params)
+    session = session_of(run.actor, run.params)
     if session.state == UploadState.FINISHED:
         return _result(session)
-    descriptor = _lock(session)
+    descriptor = lock(session)
     try:
         shipped = _shipped(session)
         with _received(session, descriptor, shipped) as handle:
@@ -59,12 +59,16 @@ def ingest(run: Run) -> dict[str, Any]:
     return result
 
 
-def _session(actor: Actor, params: dict[str, Any]) -> UploadSession:
+def session_of(actor: Actor, params: dict[str, Any]) -> UploadSession:
+    """Return the upload that a job is about."""
     return sessions.find(actor, ids.decode(UploadSession.prefix, params["uploadId"]))
 
 
-def _lock(session: UploadSession) -> int:
-    """Take the file's lock: a writer that outlived its last answer must be gone before the bytes are hashed."""
+def lock(session: UploadSession) -> int:
+    """Return the upload's file, locked: a writer that outlived its last answer is gone before the bytes are hashed.
+
+    RetryLater while another holds it; BytesLost when the file is gone.
+    """
     deadline = time.monotonic() + _LOCK_WAIT_S
     try:
         while (descriptor := disk.try_lock(session.id)) is None:
@@ -78,13 +82,13 @@ def _lock(session: UploadSession) -> int:
 
 def _shipped(session: UploadSession) -> bool:
     """Bring the rest of an upload that was shipped while it came into storage; False when its bytes are all here."""
-    if not parts.size(session.length):
+    if not parts.step(session):
         return False
     try:
         if not shipping.rest(session):
             raise registry.RetryLater("another process still ships the upload's parts", after_s=5)
     except parts.PartsLost as error:
-        raise _damaged(session, 0, 0, []) from error
+        raise _damaged({**damage(session, [0], 0), "offset": 0}) from error
     failpoints.hit("ingest.stored")
     return True
 
@@ -115,31 +119,33 @@ def _verify(run: Run, session: UploadSession, handle: IO[bytes], shipped: bool) 
 
     digest = blobs.digest_stream(handle, on_block)
     if check.damaged or done != session.length:
-        leaf = min([*check.damaged, done // ledger.LEAF_BYTES])
+        told = damage(session, check.damaged, done)
         if shipped:  # its sound leaves are in the same object, so all of it has to come again
             blobs.delete(parts.raw_key(session))
-        mendable = [] if shipped else _mendable(check.damaged, done == session.length)
-        raise _damaged(session, leaf, 0 if shipped else leaf * ledger.LEAF_BYTES, mendable)
+            told |= {"leaves": [], "offset": 0}
+        raise _damaged(told)
     _agree(session, digest)
     return digest
 
 
-def _mendable(damaged: list[int], all_there: bool) -> list[int]:
-    return damaged if all_there and len(damaged) <= MENDABLE else []
+def damage(session: UploadSession, damaged: list[int], done: int) -> dict[str, Any]:
+    """Return what to tell of an upload with damaged leaves, or of which only `done` bytes can be read.
+
+    `leaves` are those that can be sent again alone; none when the upload has to be gone on with from `offset`.
+    """
+    leaf = min([*damaged, done // ledger.LEAF_BYTES])
+    return {
+        "leaf": leaf,
+        "leaves": damaged if done == session.length and len(damaged) <= MENDABLE else [],
+        "offset": leaf * ledger.LEAF_BYTES,
+        "length": session.length,
+        "uploadId": session.ref,
+    }
 
 
-def _damaged(session: UploadSession, leaf: int, offset: int, mendable: list[int]) -> ChecksumMismatch:
-    again = "it again, or the file from there" if mendable else f"the file again from byte {offset}"
-    return ChecksumMismatch(
-        f"Our copy of leaf {leaf} is damaged; send {again}.",
-        {
-            "leaf": leaf,
-            "leaves": mendable,
-            "offset": offset,
-            "length": session.length,
-            "uploadId": session.ref,
-        },
-    )
+def _damaged(told: dict[str, Any]) -> ChecksumMismatch:
+    again = "it again, or the file from there" if told["leaves"] else f"the file again from byte {told['offset']}"
+    return ChecksumMismatch(f"Our copy of leaf {told['leaf']} is damaged; send {again}.", told)
 
 
 def _agree(session: UploadSession, digest: str) -> None:
@@ -151,9 +157,9 @@ def _agree(session: UploadSession, digest: str) -> None:
 
 
 def _finish(run: Run, session: UploadSession, digest: str, shipped: bool) -> dict[str, Any]:
-    version = session.version
+    version = session.target
     duplicate = _twin(version, digest)
-    key = layout.raw(session.tenant_id, session.dataset_id, version.id)
+    key = layout.raw(session.tenant_id, version.dataset_id, version.id)
     if duplicate is None and not shipped:
         run.progress("storing", 0, session.total)
         blobs.put_file(key, disk.data_path(session.id), digest)
@@ -201,9 +207,9 @@ def _end(session: UploadSession, digest: str, duplicate: DatasetVersion | None) 
 
 def _result(session: UploadSession) -> dict[str, Any]:
     result = {
-        "datasetId": session.dataset.ref,
-        "versionId": session.version.ref,
-        "version": session.version.number,
+        "datasetId": session.target.dataset.ref,
+        "versionId": session.target.ref,
+        "version": session.target.number,
         "sha256": session.sha256,
         "sizeBytes": session.length,
     }
@@ -216,19 +222,24 @@ def failed(run_or_job: Run | Job, actor: Actor, error: ProblemError, outcome: st
     A damaged leaf takes the offset back to its start (mending says what is kept behind it); another digest than
     declared makes it `mismatched`.
     """
-    session = _session(actor, run_or_job.params)
+    session = session_of(actor, run_or_job.params)
     rows = UploadSession.of(session.tenant_id).filter(id=session.id, state=UploadState.INGESTING)
-    told = {"code": error.code, "message": error.message, "details": error.details, "outcome": outcome}
-    changes: dict[str, Any] = {"state": UploadState.OPEN, "error": told, "updated_at": db.now()}
+    changes: dict[str, Any] = {"state": UploadState.OPEN, "error": told(error, outcome), "updated_at": db.now()}
     if error.code == ChecksumMismatch.code and "actual" in error.details:
         changes |= {"state": UploadState.MISMATCHED, "sha256": error.details["actual"]}
     elif error.code == ChecksumMismatch.code:
-        changes |= _given_back(session, error)
+        changes |= given_back(session, error)
         UploadShipment.objects.filter(session=session).delete()  # completed, and removed since
     rows.update(**changes)
 
 
-def _given_back(session: UploadSession, error: ProblemError) -> dict[str, Any]:
+def told(error: ProblemError, outcome: str) -> dict[str, Any]:
+    """Return what an upload's row keeps of an error."""
+    return {"code": error.code, "message": error.message, "details": error.details, "outcome": outcome}
+
+
+def given_back(session: UploadSession, error: ProblemError) -> dict[str, Any]:
+    """Take a damaged upload's offset back; return the row's changes for it."""
     if leaves := error.details.get("leaves"):
         return mending.lay_aside(session, leaves)
     offset = error.details["offset"]
@@ -238,7 +249,7 @@ def _given_back(session: UploadSession, error: ProblemError) -> dict[str, Any]:
 
 def retried(job: Job, actor: Actor) -> None:
     """Take the upload back for a job that is queued again; Conflict when it is no longer waiting for that."""
-    session = _session(actor, job.params)
+    session = session_of(actor, job.params)
     rows = UploadSession.of(session.tenant_id).filter(id=session.id, state=UploadState.OPEN, offset=session.total)
     if not rows.update(state=UploadState.INGESTING, job_ref=job.ref, error=None, updated_at=db.now()):
         raise Conflict(f"the upload is {session.state}; complete it instead", {"uploadId": session.ref})

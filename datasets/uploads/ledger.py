@@ -55,6 +55,11 @@ class Ledger:
         self._crc = 0
         return leaf
 
+    def feed(self, block: bytes) -> list[Leaf]:
+        """Take a block of any size; return the leaves it completes."""
+        parts = (part for run in split([block], self.room) for part in run)
+        return [leaf for part in parts if (leaf := self.add(part))]
+
 
 def _leaf_end(offset: int) -> int:
     return (offset // LEAF_BYTES + 1) * LEAF_BYTES

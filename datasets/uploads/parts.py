@@ -51,9 +51,19 @@ def size(length: int | None) -> int:
     return step if length > step else 0
 
 
-def room(length: int | None, reserved: int) -> int:
-    """Return how many of the reserved bytes to set aside on the local disk: none for what leaves it while it comes."""
-    return 0 if size(length) else reserved
+def step(session: UploadSession) -> int:
+    """Return the size of the parts in which this upload is shipped; 0 when it is not, as a partial one never is."""
+    return 0 if session.is_partial else size(session.length)
+
+
+def room(length: int | None) -> int:
+    """Return how many bytes to set aside on the local disk for a file: none for what leaves it while it comes."""
+    return 0 if size(length) else length or 0
+
+
+def left(session: UploadSession) -> int:
+    """Return how many bytes an upload's local file needs again after its tail was cut, or it was lost."""
+    return 0 if step(session) else session.reserved_bytes
 
 
 @contextmanager
@@ -156,7 +166,7 @@ def discard(session: UploadSession) -> None:
 
 def raw_key(session: UploadSession) -> str:
     """Return the key of the version's raw file."""
-    return layout.raw(session.tenant_id, session.dataset_id, session.version_id)
+    return layout.raw(session.tenant_id, session.target.dataset_id, session.target.id)
 
 
 def _place(session: UploadSession) -> Place:

@@ -16,8 +16,8 @@ from typing import Any
 import structlog
 from django.conf import settings
 
-from datasets.models.upload import UploadSession
-from datasets.uploads import body, deferred, headers, hold, identity, mending, sessions, threads
+from datasets.models.upload import UploadSession, UploadState
+from datasets.uploads import body, concat, deferred, headers, hold, identity, mending, sessions, threads
 from datasets.uploads.durable import Writer
 from datasets.uploads.errors import ChunkRefused, OffsetConflict, UploadCut, UploadFinal, UploadLocked, UploadTooLarge
 from datasets.uploads.wanted import NewUpload
@@ -124,8 +124,9 @@ def _options() -> Answer:
 
 
 async def _create(call: Call) -> Answer:
-    if "upload-concat" in call.headers:
-        raise headers.BadHeader("Upload-Concat is not offered; send the file in one upload.")
+    wanted = headers.concat(call.headers)
+    if wanted.startswith(headers.FINAL):
+        return await _create_final(call, wanted)
     length = headers.length(call.headers)
     size = headers.body_length(call.headers)
     checksum = headers.checksum(call.headers.get("upload-checksum"))
@@ -135,10 +136,22 @@ async def _create(call: Call) -> Answer:
     pairs = headers.metadata(given)
     if length is not None and (size or 0) > length:
         raise UploadTooLarge("The body is longer than Upload-Length.", {"maxBytes": length})
-    new = NewUpload.from_metadata(pairs, length, given)
+    new = (NewUpload.part if wanted else NewUpload.from_metadata)(pairs, length, given)
     session = await threads.write(sessions.start, call.who, new)
     if size or "transfer-encoding" in call.headers:
         session = await _receive(call, session, 0, checksum)
+    answer = _state(session, 201)
+    answer.headers["Location"] = f"{PREFIX}/{session.ref}"
+    return answer
+
+
+async def _create_final(call: Call, wanted: str) -> Answer:
+    headers.refuse_with_final(call.headers)
+    parts = concat.named(wanted, concat.hosts(call.headers))
+    given = call.headers.get("upload-metadata", "")
+    new = NewUpload.from_metadata(headers.metadata(given), None, given)
+    new.concat = wanted
+    session = await threads.write(concat.start, call.who, new, parts)
     answer = _state(session, 201)
     answer.headers["Location"] = f"{PREFIX}/{session.ref}"
     return answer
@@ -154,6 +167,8 @@ async def _head(call: Call) -> Answer:
         answer.headers["Upload-Defer-Length"] = "1"
     else:
         answer.headers["Upload-Length"] = str(session.length)
+    if session.concat:
+        answer.headers["Upload-Concat"] = session.concat
     if session.metadata:
         answer.headers["Upload-Metadata"] = str(session.metadata)
     return answer
@@ -249,8 +264,10 @@ async def _find(call: Call) -> UploadSession:
 
 
 def _state(session: UploadSession, status: int) -> Answer:
-    expires = headers.http_date(session.expires_at)
-    return Answer(status, {"Upload-Offset": str(session.offset), "Upload-Expires": expires})
+    answer = Answer(status, {"Upload-Expires": headers.http_date(session.expires_at)})
+    if session.state != UploadState.JOINING:  # until a final upload has its bytes it has no offset
+        answer.headers["Upload-Offset"] = str(session.offset)
+    return answer
 
 
 def _place(session: UploadSession) -> dict[str, int | None]:

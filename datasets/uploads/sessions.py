@@ -1,9 +1,11 @@
 r"""The verbs of an upload: start, find, settle, complete, terminate.
 
+    joining -> open, ingesting              (a final upload, while it is put together of partial ones)
     open -> ingesting -> finished           (finished also when the bytes turned out to be a duplicate)
       ^        |  \-> mismatched -> ingesting (completed again with the true digest)
       \--------/   a damaged leaf, a cancelled or failed ingest
-    open | mismatched -> terminated | expired
+    open | mismatched -> terminated | expired;  joining -> terminated
+    a partial upload: open -> joined        (taken by a final one, see partials), terminated, expired
 
 Each step is a compare-and-swap on `state`; room is reserved on the tenant's row from start to the end (quota).
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -21,9 +24,9 @@ from django.db import IntegrityError, transaction
 
 from datasets import descriptions, lifecycle, versions
 from datasets.models import Dataset, DatasetVersion, Status
-from datasets.models.upload import LIVE_STATES, UploadSession, UploadState
+from datasets.models.upload import LIVE_STATES, PARTIAL, UploadSession, UploadState
 from datasets.storage import faults
-from datasets.uploads import disk, durable, ledger, mending, parts, quota, shipping
+from datasets.uploads import disk, durable, ledger, mending, partials, parts, quota, shipping
 from datasets.uploads.errors import (
     ChecksumMismatch,
     UploadFinal,
@@ -39,12 +42,14 @@ from tradenexus.jobs import queue
 from tradenexus.jobs.models import Job
 
 INGEST = "dataset.ingest"
+_ENDABLE = (UploadState.OPEN, UploadState.MISMATCHED)
 NEXT = "dataset.onward"  # what the client asked to follow by itself
 
 
-def start(actor: Actor, new: NewUpload) -> UploadSession:
+def start(actor: Actor, new: NewUpload, claim: Callable[[UUID], int] | None = None) -> UploadSession:
     """Reserve the declared length, open a version and an empty file for it. Without a length none is reserved yet.
 
+    `claim` is called first, with the new upload's id, and returns how many bytes of the quota it takes over.
     UploadTooLarge, QuotaExceeded, TooManyUploads, StorageFull; StateConflict naming the dataset's live upload.
     """
     if (new.length or 0) > settings.NEXUS_MAX_UPLOAD_BYTES:
@@ -53,10 +58,11 @@ def start(actor: Actor, new: NewUpload) -> UploadSession:
     try:
         with db.atomic():
             dataset = _dataset(actor, new)
-            quota.reserve(actor.tenant_id, new.length or 0)
+            held = claim(upload_id) if claim else 0
+            quota.reserve(actor.tenant_id, (new.length or 0) - held)
             quota.refuse_too_many(actor.tenant_id)
             with faults.named():
-                disk.create(upload_id, parts.room(new.length, new.length or 0))
+                disk.create(upload_id, (new.length or 0) if new.concat == PARTIAL else parts.room(new.length))
             failpoints.hit("uploads.created")
             return _insert(actor, new, dataset, upload_id)
     except BaseException:
@@ -80,31 +86,22 @@ def _refuse_second(dataset: Dataset) -> None:
     if live:
         raise Conflict(
             f"the dataset has an upload already ({live.state}); finish or cancel it first",
-            {"uploadId": live.ref, "versionId": live.version.ref, "state": live.state},
+            {"uploadId": live.ref, "versionId": live.target.ref, "state": live.state},
         )
 
 
 def _insert(actor: Actor, new: NewUpload, dataset: Dataset | None, upload_id: UUID) -> UploadSession:
     try:
         with db.atomic():
-            version = versions.open_upload(
-                actor,
-                name=new.name or new.filename,
-                filename=new.filename,
-                content_type=new.content_type,
-                dataset=dataset,
-                kind=new.kind,
-                venue=new.venue,
-                params=new.reading,
-                size_bytes=new.length or 0,
-            )
-            descriptions.change(actor, version.dataset, vendor=new.vendor or None, asset_class=new.asset_class or None)
+            version = None if new.concat == PARTIAL else _version(actor, new, dataset)
             return UploadSession.everyone.create(
                 id=upload_id,
                 tenant_id=actor.tenant_id,
-                dataset=version.dataset,
+                dataset=version.dataset if version else None,
                 version=version,
                 user_id=actor.user_id,
+                state=UploadState.JOINING if new.concat not in ("", PARTIAL) else UploadState.OPEN,
+                concat=new.concat,
                 filename=new.filename,
                 content_type=new.content_type,
                 length=new.length,
@@ -117,6 +114,22 @@ def _insert(actor: Actor, new: NewUpload, dataset: Dataset | None, upload_id: UU
         if dataset:
             _refuse_second(dataset)
         raise
+
+
+def _version(actor: Actor, new: NewUpload, dataset: Dataset | None) -> DatasetVersion:
+    version = versions.open_upload(
+        actor,
+        name=new.name or new.filename,
+        filename=new.filename,
+        content_type=new.content_type,
+        dataset=dataset,
+        kind=new.kind,
+        venue=new.venue,
+        params=new.reading,
+        size_bytes=new.length or 0,
+    )
+    descriptions.change(actor, version.dataset, vendor=new.vendor or None, asset_class=new.asset_class or None)
+    return version
 
 
 def find(actor: Actor, upload_id: UUID) -> UploadSession:
@@ -182,6 +195,9 @@ def complete(actor: Actor, dataset: Dataset, upload_ref: str = "", sha256: str =
     """
     session = _of_dataset(dataset, upload_ref)
     refuse_gone(session)
+    if session.state == UploadState.JOINING:
+        _ask(session, sha256)
+        session.refresh_from_db()
     if session.state == UploadState.OPEN:
         session = _received(session)
         _to_ingest(actor, session, sha256 or session.declared_sha256)
@@ -197,6 +213,13 @@ def complete(actor: Actor, dataset: Dataset, upload_ref: str = "", sha256: str =
         session.refresh_from_db()
     _agree(session, sha256)
     return session, Job.of(actor.tenant_id).get(id=ids.decode(Job.prefix, session.job_ref))
+
+
+def _ask(session: UploadSession, sha256: str) -> None:
+    """Let the job that joins the upload go on to the ingest; when it has just ended, nothing is asked of it."""
+    rows = UploadSession.of(session.tenant_id).filter(id=session.id, state=UploadState.JOINING)
+    digest = {"declared_sha256": sha256} if sha256 and not session.declared_sha256 else {}
+    rows.update(complete_asked=True, **digest)
 
 
 def _of_dataset(dataset: Dataset, upload_ref: str) -> UploadSession:
@@ -250,7 +273,7 @@ def _to_ingest(actor: Actor, session: UploadSession, expected: str) -> None:
     ):
         return  # another call was faster: its job is ours too
     job = queue.submit(
-        actor, INGEST, {"uploadId": session.ref}, subject=session.version.ref, dedupe=session.ref, priority=5
+        actor, INGEST, {"uploadId": session.ref}, subject=session.target.ref, dedupe=session.ref, priority=5
     )
     UploadSession.of(session.tenant_id).filter(id=session.id).update(job_ref=job.ref)
 
@@ -276,13 +299,20 @@ def terminate(actor: Actor, session: UploadSession, reason: str = "upload cancel
 
 
 def end(actor: Actor, session: UploadSession, state: UploadState, reason: str) -> bool:
-    """End an open or mismatched upload inside `db.atomic()`; False when it is in no such state any more."""
+    """End an open, mismatched or joining upload inside `db.atomic()`; False when it is in no such state any more.
+
+    The parts of a final upload that was not joined yet are open again.
+    """
     rows = UploadSession.of(session.tenant_id).filter(id=session.id)
-    ended = rows.filter(state__in=[UploadState.OPEN, UploadState.MISMATCHED])
-    if not ended.update(state=state, updated_at=db.now()):
+    joining = rows.filter(state=UploadState.JOINING).update(state=state, updated_at=db.now())
+    ended = joining or rows.filter(state__in=_ENDABLE).update(state=state, updated_at=db.now())
+    if not ended:
         return False
     quota.release(session)
+    if joining:
+        partials.give_back(session)
     transaction.on_commit(partial(shipping.drop, session))
     transaction.on_commit(partial(disk.remove, session.id))
-    lifecycle.advance(session.version, Status.ARCHIVED, actor, reason=reason, details={"uploadId": session.ref})
+    if session.version:
+        lifecycle.advance(session.version, Status.ARCHIVED, actor, reason=reason, details={"uploadId": session.ref})
     return True

@@ -35,7 +35,7 @@ class Shipper:
 
     def __init__(self, session: UploadSession):
         self._session = session
-        self._step = parts.size(session.length)
+        self._step = parts.step(session)
         self._shipped = 0
 
     def follow(self) -> None:

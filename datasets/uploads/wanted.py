@@ -12,6 +12,7 @@ from typing import Any, Self
 from datasets.descriptions import printable
 from datasets.formats import targets
 from datasets.market.kinds import ASSET_CLASSES
+from datasets.models.upload import PARTIAL
 from tradenexus.errors import BadRequest
 
 KINDS = ("trades", "quotes", "bars")
@@ -39,6 +40,7 @@ class NewUpload:
     asset_class: str = ""
     further: dict[str, Any] = field(default_factory=dict)  # more of the validate request, and `then`
     header: str = ""  # Upload-Metadata as it came
+    concat: str = ""  # Upload-Concat as it came
 
     def __post_init__(self) -> None:
         wrong: dict[str, list[str]] = {}
@@ -84,6 +86,17 @@ class NewUpload:
             vendor=pairs.get("vendor", ""),
             asset_class=pairs.get("assetClass", ""),
             header=header,
+        )
+
+    @classmethod
+    def part(cls, pairs: Mapping[str, str], length: int | None, header: str) -> Self:
+        """Read what was said of a partial upload: how the file is to be read is said of the final one."""
+        return cls(
+            filename=pairs.get("filename") or "part",
+            content_type=pairs.get("filetype", ""),
+            length=length,
+            header=header,
+            concat=PARTIAL,
         )
 
     @property

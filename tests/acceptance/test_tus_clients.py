@@ -151,9 +151,29 @@ def test_tus_js_client_creates_by_itself_in_each_of_its_modes(server, file, opti
     finish(server, file, dataset_of(server, client.until("done")))
 
 
-def test_tus_js_client_is_told_which_modes_are_not_offered(server, file):
-    client = Client(MODULE, server, file, endpoint=f"{server.url}/v1/uploads/", parallelUploads=3)
-    assert "not offered" in client.until("error")
+@pytest.mark.parametrize("options", [{}, {"stream": True}, {"chunkSize": 1_500_000}], ids=["buffer", "file", "chunks"])
+def test_tus_js_client_sends_parts_at_the_same_time(server, file, options):
+    metadata = {"filename": file.name, "filetype": "text/csv"}
+    options |= {"endpoint": f"{server.url}/v1/uploads/", "metadata": metadata, "parallelUploads": 3}
+    url = Client(MODULE, server, file, **options).until("done")
+    with server.client() as client:
+        head = client.head(url, headers={"Tus-Resumable": "1.0.0"})
+    assert head.headers["upload-length"] == str(SIZE)
+    assert head.headers["upload-concat"].startswith("final;")
+    finish(server, file, dataset_of(server, url))
+
+
+def test_tus_js_client_goes_on_with_its_parts_after_it_was_killed(server, file, tmp_path):
+    common = {"endpoint": f"{server.url}/v1/uploads/", "chunkSize": 500_000, "ledger": str(tmp_path / "ledger.json")}
+    common |= {"metadata": {"filename": file.name, "filetype": "text/csv"}, "parallelUploads": 3}
+    first = Client(MODULE, server, file, **common)
+    first.until("at", CUT)
+    first.kill()
+    second = Client(MODULE, server, file, resume=True, **common)
+    finish(server, file, dataset_of(server, second.until("done")))
+    with server.client() as client:
+        parts = [each for each in client.get("/v1/uploads").json()["items"] if each["concat"] == "partial"]
+    assert [each["state"] for each in parts[:3]] == ["joined"] * 3
 
 
 def test_tus_js_client_finds_its_upload_again_in_its_own_ledger(server, file, tmp_path):

@@ -30,6 +30,20 @@ def create(client: httpx.Client, length: int, **pairs: str) -> str:
     return answer.headers["location"]
 
 
+def partial(client: httpx.Client, data: bytes) -> str:
+    """Create a partial upload with all its bytes; return its address."""
+    given = {**BODY, "Upload-Length": str(len(data)), "Upload-Concat": "partial"}
+    answer = client.post("/v1/uploads/", content=data, headers=given)
+    assert answer.status_code == 201, answer.text
+    return answer.headers["location"]
+
+
+def final(client: httpx.Client, urls: list[str], **pairs: str) -> httpx.Response:
+    """Ask for the final upload of these."""
+    given = {**HEADERS, "Upload-Concat": f"final;{' '.join(urls)}", "Upload-Metadata": metadata(**pairs)}
+    return client.post("/v1/uploads/", headers=given)
+
+
 def patch(client: httpx.Client, url: str, offset: int, data: bytes, **more: str) -> httpx.Response:
     """Send bytes at an offset."""
     return client.patch(url, content=data, headers={**BODY, "Upload-Offset": str(offset), **more})

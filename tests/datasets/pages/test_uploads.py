@@ -5,7 +5,7 @@ import json
 import pytest
 
 from datasets.models import Dataset, DatasetVersion, UploadSession
-from datasets.uploads import local, sessions
+from datasets.uploads import concat, disk, local, sessions
 from datasets.uploads.wanted import NewUpload
 from tests.kit import raw
 from tests.lona.worker import work
@@ -61,6 +61,40 @@ def test_an_upload_of_unknown_length_counts_bytes_and_draws_no_bar(owner, browse
         assert "<progress" not in page
     sessions.terminate(owner.actor, session)
     assert f"/uploads/{session.ref}/" in text(browse(owner).get("/uploads/"))
+
+
+def test_a_part_of_a_file_is_shown_as_one_and_can_only_be_cancelled(owner, viewer, stranger, browse):
+    part = local.fill(sessions.start(owner.actor, NewUpload.part({"filename": "part-1"}, 100, "")), [b"a" * 42])
+    page = text(browse(owner).get("/uploads/"))
+    assert "one of several parts" in page
+    assert "Resume" not in page
+    for asked in ({}, FRAGMENT):
+        page = text(browse(owner).get(f"/uploads/{part.ref}/", **asked))
+        assert "One of several parts of a file" in page
+        assert "42 %" in page
+        assert "data-cancel" in page
+        assert "data-choose" not in page
+    assert "data-cancel" not in text(browse(viewer).get(f"/uploads/{part.ref}/"))
+    assert browse(stranger).get(f"/uploads/{part.ref}/").status_code == 404
+    assert browse(owner).get(f"/uploads/{part.ref}/rejects.csv").status_code == 404
+    for address in ("/", "/uploads/_home/"):
+        assert text(browse(owner).get(address))
+    sessions.terminate(owner.actor, part)
+    assert part.ref not in text(browse(owner).get("/uploads/"))
+    assert "cancelled" in text(browse(owner).get(f"/uploads/{part.ref}/"))
+
+
+def test_a_final_upload_is_watched_while_it_is_joined_and_says_why_it_was_not(owner, browse):
+    part = local.fill(sessions.start(owner.actor, NewUpload.part({}, 10, "")), [b"0123456789"])
+    new = NewUpload("whole.csv", "text/csv", None)
+    new.concat = f"final;/v1/uploads/{part.ref}"
+    final = concat.start(owner.actor, new, [part.id])
+    assert "being put together" in text(browse(owner).get("/uploads/"))
+    assert "putting the parts together" in text(browse(owner).get(f"/uploads/{final.ref}/"))
+    assert "It went into" in text(browse(owner).get(f"/uploads/{part.ref}/"))
+    disk.remove(part.id)
+    work()
+    assert "The received file is gone. The parts are kept." in text(browse(owner).get(f"/uploads/{final.ref}/"))
 
 
 def test_the_list_is_also_a_fragment(owner, browse):

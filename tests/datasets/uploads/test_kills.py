@@ -65,6 +65,40 @@ def test_the_ingest_killed_at_a_step_runs_again(fragile, place):
         finish(fragile, client, url)
 
 
+PIECES = [DATA[:5_000], DATA[5_000 : LEAF + 70_000], DATA[LEAF + 70_000 :]]
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("place", ["join.copied:2", "join.synced", "jobs.effect", "join.recorded"])
+def test_the_join_killed_at_a_step_runs_again(fragile, place, asked):
+    with fragile.client() as client:
+        parts = [tus.partial(client, piece) for piece in PIECES]
+        url = tus.final(client, parts).headers["location"]
+        dataset = client.get(url).json()["upload"]["datasetId"]
+        if asked:
+            assert client.post(f"/v1/datasets/{dataset}/uploads:complete", json={}).status_code == 202
+        with pytest.raises(RuntimeError):
+            fragile.work(NEXUS_FAIL_AT=place)
+        fragile.work()
+        finish(fragile, client, url)
+        assert [client.get(part).json()["upload"]["state"] for part in parts] == ["joined"] * 3
+
+
+def test_killed_while_a_final_upload_is_created_the_parts_are_as_before(fragile):
+    with fragile.client() as client:
+        parts = [tus.partial(client, piece) for piece in PIECES]
+        fragile.kill()
+        fragile.start(NEXUS_FAIL_AT="uploads.created")
+        with contextlib.suppress(httpx.HTTPError):
+            tus.final(client, parts)
+        fragile.wait_killed()
+        fragile.start()
+        assert [client.get(part).json()["upload"]["state"] for part in parts] == ["open"] * 3
+        url = tus.final(client, parts).headers["location"]
+        fragile.work()
+        finish(fragile, client, url)
+
+
 def damaged(server: Server, client: httpx.Client) -> str:
     """Return an upload whose first leaf was found damaged; all else is kept."""
     url = tus.create(client, len(DATA))

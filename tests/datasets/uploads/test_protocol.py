@@ -35,6 +35,7 @@ def test_options_names_what_is_offered_without_a_credential(server):
         "checksum",
         "expiration",
         "termination",
+        "concatenation",
     }
     assert answer.headers["tus-checksum-algorithm"] == "sha1,sha256,crc32c"
     assert answer.headers["tus-max-size"] == str(1 << 30)

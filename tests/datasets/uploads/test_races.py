@@ -98,3 +98,33 @@ def test_completed_twenty_times_at_once_it_is_one_version(server, client):
     assert (shown["status"], shown["version"], shown["sha256"]) == ("uploaded", 1, body["sha256"])
     again = client.post(path, json=body)
     assert again.json()["job"]["id"] == answers[0].json()["job"]["id"]
+
+
+def test_final_uploads_of_the_same_parts_at_once_are_one_and_it_is_completed_once(server, client):
+    parts = [os.urandom(200_000) for _ in range(3)]
+    urls = [tus.partial(client, part) for part in parts]
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: tus.final(client, urls), range(20)))
+    assert Counter(answer.status_code for answer in answers) == {201: 20}
+    (url,) = {answer.headers["location"] for answer in answers}
+    dataset = client.get(url).json()["upload"]["datasetId"]
+    body = {"sha256": hashlib.sha256(b"".join(parts)).hexdigest()}
+    path = f"/v1/datasets/{dataset}/uploads:complete"
+    with ThreadPoolExecutor(21) as pool:
+        worked = pool.submit(server.work)
+        answers = list(pool.map(lambda _: client.post(path, json=body), range(20)))
+        worked.result()
+    assert [answer.status_code for answer in answers] == [202] * 20
+    server.work()
+    shown = client.get(f"/v1/datasets/{dataset}").json()["dataset"]
+    assert (shown["status"], shown["version"], shown["sha256"]) == ("uploaded", 1, body["sha256"])
+
+
+def test_of_final_uploads_that_share_a_part_one_takes_it(server, client):
+    shared, *others = (tus.partial(client, os.urandom(1000)) for _ in range(9))
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda url: tus.final(client, sorted([shared, url])), others))
+    assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 7}
+    assert {tus.error(answer) for answer in answers if answer.status_code == 409} == {"UPLOAD_PART_UNFIT"}
+    states = Counter(client.get(url).json()["upload"]["state"] for url in others)
+    assert states == {"joined": 1, "open": 7}
