@@ -17,6 +17,7 @@ from channels.routing import URLRouter
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from tradenexus import cors
 from tradenexus.events.routing import websocket_urlpatterns
 
 Scope = MutableMapping[str, Any]
@@ -35,7 +36,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _websocket(scope, receive, send)
     else:
         handler = next((app for prefix, app in _bytes.items() if _is_bytes(scope, prefix)), django_application)
-        await handler(scope, receive, send)  # type: ignore[arg-type]
+        await cors.answer(handler, scope, receive, send)  # type: ignore[arg-type]
 
 
 def _is_bytes(scope: Scope, prefix: str) -> bool:

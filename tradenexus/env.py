@@ -57,6 +57,15 @@ def words(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
+def origins(name: str) -> frozenset[str]:
+    """Return web origins as browsers write them, scheme://host[:port]; no wildcard, no path."""
+    given = words(name)
+    for each in given:
+        if not re.fullmatch(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", each):
+            raise SettingInvalid(f"{name} must hold exact origins such as https://desk.example:8443, not {each!r}")
+    return frozenset(given)
+
+
 def ids(name: str, default: str) -> range:
     """Return the ordinary user ids from `first-last`, both included; none when the text is empty."""
     raw = text(name, default).strip()

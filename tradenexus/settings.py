@@ -46,6 +46,8 @@ if NEXUS_ENV == "production" and DEBUG:
 
 ALLOWED_HOSTS = env.words("NEXUS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 NEXUS_PUBLIC_URL = env.text("NEXUS_PUBLIC_URL", "").rstrip("/")
+# Pages of these origins may call /v1 from a browser, with a key.
+NEXUS_CORS_ORIGINS = env.origins("NEXUS_CORS_ORIGINS")
 CSRF_TRUSTED_ORIGINS = [NEXUS_PUBLIC_URL] if NEXUS_PUBLIC_URL else []
 USE_X_FORWARDED_HOST = env.flag("NEXUS_BEHIND_PROXY")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if USE_X_FORWARDED_HOST else None

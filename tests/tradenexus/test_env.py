@@ -29,6 +29,22 @@ def test_a_file_holds_a_secret_and_wins(given, tmp_path):
         env.text("NEXUS_X")
 
 
+def test_origins_are_exact(given):
+    assert env.origins("NEXUS_X") == frozenset()
+    given("https://desk.example, http://[::1]:8000")
+    assert env.origins("NEXUS_X") == {"https://desk.example", "http://[::1]:8000"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["*", "null", "desk.example", "https://desk.example/", "https://*.example", "HTTPS://desk.example", "ftp://a"],
+)
+def test_what_is_no_origin_is_refused(given, text):
+    given(text)
+    with pytest.raises(SettingInvalid, match="NEXUS_X"):
+        env.origins("NEXUS_X")
+
+
 @pytest.mark.parametrize(("text", "value"), [("0", 0), ("1_000", 1000), ("-5", -5)])
 def test_whole_numbers(given, text, value):
     given(text)
