@@ -46,6 +46,7 @@ class Upload:
     filename: str
     data: bytearray = field(default_factory=bytearray)
     duplicate_of: str | None = None
+    concat: str | None = None
 
 
 class FakePlatform:

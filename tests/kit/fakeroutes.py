@@ -55,6 +55,7 @@ def session(upload: Upload) -> dict[str, Any]:
         "filename": upload.filename,
         "state": "receiving",
         "duplicateOf": upload.duplicate_of,
+        "concat": upload.concat,
         "expiresAt": TIME,
     }
 

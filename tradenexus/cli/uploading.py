@@ -139,6 +139,12 @@ class Sender:
             return known
         body = self.nx.client.get(f"/v1/uploads/{upload_id}")
         session = body.get("upload") or body
+        if session.get("concat") == "partial":
+            raise Clash(
+                f"{upload_id} is one part of a file that another program sends in several",
+                code="UPLOAD_IS_PARTIAL",
+                hint="go on with the program that began it",
+            )
         return Entry(
             identity=upload_id,
             path=str(parcel.path.resolve()),

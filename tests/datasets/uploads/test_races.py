@@ -53,6 +53,23 @@ def test_a_race_of_creations_never_passes_the_quota(tight):
     assert [answer.status_code for answer in creations(tight, 1, 2000)] == [201]
 
 
+def test_a_race_of_uploads_without_a_length_never_passes_the_quota(tight):
+    with tight.client() as client:
+        given = {**tus.HEADERS, "Upload-Defer-Length": "1"}
+        urls = [client.post("/v1/uploads/", headers=given).headers["location"] for _ in range(7)]
+        with ThreadPoolExecutor(7) as pool:
+            answers = list(pool.map(lambda url: tus.patch(client, url, 0, bytes(3000)), urls))
+        assert Counter(answer.status_code for answer in answers) == {204: 3, 429: 4}
+        assert sum(tus.offset(client, url) for url in urls) == 9000
+
+
+def test_a_race_of_parts_never_passes_the_quota(tight):
+    given = {**tus.HEADERS, "Upload-Length": "2000", "Upload-Concat": "partial"}
+    with tight.client() as client, ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: client.post("/v1/uploads/", headers=given), range(20)))
+    assert Counter(answer.status_code for answer in answers) == {201: 5, 429: 15}
+
+
 def test_a_race_of_creations_never_passes_the_open_uploads(tight):
     answers = creations(tight, 50, 1)
     assert Counter(answer.status_code for answer in answers) == {201: 7, 429: 43}

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tests.kit.fakeplatform import Upload, new_id
 from tests.kit.terminal import HEARING
 from tradenexus.cli.ledger import Ledger
 
@@ -121,6 +122,15 @@ def test_a_session_is_resumed_by_its_id_from_another_machine(platform, nexus, tr
     assert ran.code == 0, ran.err
     assert bytes(upload.data) == trades.read_bytes()
     assert len(platform.uploads) == 1
+
+
+def test_a_part_of_a_file_is_not_gone_on_with_as_if_it_were_the_file(platform, nexus, trades):
+    part = Upload(new_id("up"), "", 5, "part", concat="partial")
+    platform.uploads[part.id] = part
+    ran = nexus("upload", "--resume", part.id, trades)
+    assert ran.code == 6
+    assert "one part of a file" in ran.err
+    assert bytes(part.data) == b""
 
 
 def test_another_file_is_refused_for_a_session(platform, nexus, trades, home):
