@@ -120,10 +120,14 @@ def open_blob(key: str, offset: int = 0, stop: int | None = None) -> BinaryIO:
 
 
 def read_range(key: str, start: int, stop: int, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
-    """Yield the bytes [start, stop) in blocks."""
-    with open_blob(key, start, stop) as handle:
-        while start < stop and (block := handle.read(min(block_bytes, stop - start))):
-            start += len(block)
+    """Return the bytes [start, stop) in blocks; BlobMissing at once, not when the first one is asked for."""
+    return _blocks(open_blob(key, start, stop), stop - start, block_bytes)
+
+
+def _blocks(handle: BinaryIO, left: int, block_bytes: int) -> Iterator[bytes]:
+    with handle:
+        while left > 0 and (block := handle.read(min(block_bytes, left))):
+            left -= len(block)
             yield block
 
 

@@ -12,7 +12,7 @@ from tradenexus.errors import BadRequest, NotFound
 pytestmark = pytest.mark.django_db
 
 
-def test_sealing_writes_rows_range_symbols_and_digest(owner, tmp_path):
+def test_sealing_writes_rows_range_symbols_and_digest(store, owner, tmp_path):
     version = factories.sealed(owner, tmp_path, rows=10)
     file = VersionFile.objects.get(version=version)
     assert (version.row_count, version.symbols) == (10, ["BTC-USD"])
@@ -27,7 +27,7 @@ def test_sealed_content_is_never_written_again(owner, tmp_path):
         versions.seal(version, [])
 
 
-def test_the_same_content_has_the_same_digest_wherever_it_lies(owner, tmp_path):
+def test_the_same_content_has_the_same_digest_wherever_it_lies(store, owner, tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     first = factories.sealed(owner, tmp_path / "a")
@@ -35,7 +35,7 @@ def test_the_same_content_has_the_same_digest_wherever_it_lies(owner, tmp_path):
     assert first.content_digest == second.content_digest
 
 
-def test_a_derived_version_is_the_next_of_the_same_dataset_and_leaves_its_parent(owner, tmp_path):
+def test_a_derived_version_is_the_next_of_the_same_dataset_and_leaves_its_parent(store, owner, tmp_path):
     parent = factories.sealed(owner, tmp_path, kind="trades", status="validated")
     with db.atomic():
         child = versions.open_derived(owner.actor, parent, "candles", {"frequency": "1m"})

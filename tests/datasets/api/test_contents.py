@@ -1,4 +1,4 @@
-"""What a version holds, over the API."""
+"""What a version holds, over the API, in a folder and in a bucket alike."""
 
 import pytest
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def bars(owner, tmp_path):
+def bars(store, owner, tmp_path):
     return factories.sealed(owner, tmp_path, rows=250)
 
 
@@ -138,12 +138,26 @@ def test_search_and_overview_know_the_dataset_and_only_for_its_people(owner, str
 
 
 @pytest.mark.parametrize("cut", [100, -1])
-def test_damaged_stored_rows_are_named_and_nothing_crashes(owner, bars, cut):
+def test_damaged_stored_rows_are_named_and_nothing_crashes(owner, store, bars, cut):
     file = VersionFile.objects.get(version=bars)
-    with blobs.local(file.key) as path:
-        whole = path.read_bytes()
-        path.chmod(0o644)
-        path.write_bytes(whole[:cut])
+    with blobs.open_blob(file.key) as handle:
+        whole = handle.read()
+    store.replace(file.key, whole[:cut])
     answer = get(owner, bars, "preview", 503)
     assert answer.data["error"]["code"] == "STORED_ROWS_DAMAGED"
     assert answer.data["error"]["details"]["sha256"] == file.sha256
+
+
+def test_missing_stored_rows_are_named(owner, bars):
+    blobs.delete(VersionFile.objects.get(version=bars).key)
+    for what in ("preview", "download"):
+        assert get(owner, bars, what, 404).data["error"]["code"] == "BLOB_MISSING"
+
+
+def test_a_storage_that_is_away_is_told_with_when_to_come_again(owner, bucket, swift, tmp_path):
+    version = factories.sealed(owner, tmp_path, rows=250)
+    with swift.away():
+        for what in ("preview", "download"):
+            answer = get(owner, version, what, 503)
+            assert (answer.data["error"]["code"], answer["Retry-After"]) == ("STORAGE_UNAVAILABLE", "5")
+    assert len(get(owner, version, "preview?limit=100").data["rows"]) == 100
