@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 _threads = ThreadPoolExecutor(4, thread_name_prefix="upload-ship")
 _ENDED = (UploadState.TERMINATED, UploadState.EXPIRED, UploadState.FINISHED)
 _BATCH = 500
+_SLOW_S = 60.0
+_SLOW_BYTES_PER_S = 8 << 20
 _flights: dict[UUID, Future[None]] = {}  # the one of each upload, in this process
 
 
@@ -62,7 +64,12 @@ class Shipper:
             self._step = shipment.part_bytes
 
     def _land(self, flight: Future[None]) -> None:
-        flight.result()
+        wait_s = max(_SLOW_S, self._step / _SLOW_BYTES_PER_S)
+        try:
+            flight.result(wait_s)
+        except TimeoutError as error:
+            told = {"retryAfterSeconds": 5}
+            raise faults.StorageFailed(f"The object storage did not take a part in {wait_s:.0f} s.", told) from error
         self._look()
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from datasets.pages import pictures
+from tests.kit import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -71,3 +72,15 @@ def test_two_versions_are_compared_with_what_differs_marked(owner, browse, bars)
     chosen = browser.get(f"/datasets/{bars.dataset.ref}/diff/?a=1&b=1")
     assert chosen["Location"] == f"/datasets/{bars.dataset.ref}/diff/1...1"
     assert browser.get(f"/datasets/{bars.dataset.ref}/diff/1").status_code == 400
+
+
+def test_pages_show_rows_and_chart_from_a_bucket_and_say_when_it_is_away(owner, browse, bucket, swift, tmp_path):
+    version = factories.sealed(owner, tmp_path, rows=250)
+    browser, base = browse(owner), f"/datasets/{version.dataset.ref}"
+    assert [number for number, _ in browser.get(f"{base}/preview/").context["rows"]] == list(range(100))
+    for page in ("preview", "chart", "coverage"):
+        assert browser.get(f"{base}/{page}/").status_code == 200
+    with swift.away():
+        answer = browser.get(f"{base}/preview/")
+        assert answer.status_code == 503
+        assert "STORAGE_UNAVAILABLE" in answer.content.decode()
