@@ -178,7 +178,7 @@ def test_the_sweep_keeps_what_a_join_needs_and_ends_forgotten_parts(owner):
     UploadSession.everyone.update(expires_at=database.now())
     for each in (*parts, session, forgotten):
         os.utime(layout.upload_dir(each.id), (0, 0))
-    assert expiry.sweep("sweep-1") == {"expired": 1, "orphans": 0}
+    assert expiry.sweep("sweep-1") == {"expired": 1, "orphans": 0, "parts": 0}
     assert states(session, forgotten, *parts) == ["joining", "expired", "joined", "joined"]
     assert held(owner) == len(DATA)
     runner.wake()
