@@ -30,6 +30,13 @@ def create(client: httpx.Client, length: int, **pairs: str) -> str:
     return answer.headers["location"]
 
 
+def defer(client: httpx.Client) -> str:
+    """Create an upload whose length is told later; return its address."""
+    answer = client.post("/v1/uploads/", headers={**HEADERS, "Upload-Defer-Length": "1"})
+    assert answer.status_code == 201, answer.text
+    return answer.headers["location"]
+
+
 def partial(client: httpx.Client, data: bytes) -> str:
     """Create a partial upload with all its bytes; return its address."""
     given = {**BODY, "Upload-Length": str(len(data)), "Upload-Concat": "partial"}

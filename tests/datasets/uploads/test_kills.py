@@ -65,6 +65,22 @@ def test_the_ingest_killed_at_a_step_runs_again(fragile, place):
         finish(fragile, client, url)
 
 
+def test_killed_while_the_length_is_told_it_is_told_again(fragile):
+    with fragile.client() as client:
+        url = tus.defer(client)
+        assert tus.patch(client, url, 0, DATA[:LEAF]).status_code == 204
+        fragile.kill()
+        fragile.start(NEXUS_FAIL_AT="uploads.declaring")
+        told = {"Upload-Length": str(len(DATA))}
+        with contextlib.suppress(httpx.HTTPError):
+            tus.patch(client, url, LEAF, b"", **told)
+        fragile.wait_killed()
+        fragile.start()
+        assert client.head(url, headers=tus.HEADERS).headers["upload-defer-length"] == "1"
+        assert tus.patch(client, url, LEAF, DATA[LEAF:], **told).status_code == 204
+        finish(fragile, client, url)
+
+
 PIECES = [DATA[:5_000], DATA[5_000 : LEAF + 70_000], DATA[LEAF + 70_000 :]]
 
 

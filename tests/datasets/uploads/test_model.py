@@ -30,10 +30,11 @@ class Upload(RuleBasedStateMachine):
     server: ClassVar
     client: ClassVar
 
-    @initialize(size=st.integers(1, 400_000), seed=st.integers(0, 1 << 30))
-    def begin(self, size, seed):
+    @initialize(size=st.integers(1, 400_000), seed=st.integers(0, 1 << 30), told=st.booleans())
+    def begin(self, size, seed, told):
         self.data = random.Random(seed).randbytes(size)
-        self.url = tus.create(self.client, size)
+        self.told = told
+        self.url = tus.create(self.client, size) if told else tus.defer(self.client)
         self.sure = self.possible = 0
 
     def at(self) -> int:
@@ -67,6 +68,16 @@ class Upload(RuleBasedStateMachine):
             assert tus.settled(self.client, self.url, self.possible) == self.possible
             self.sure = self.possible
 
+    @rule(wrong=st.integers(1, 1 << 20))
+    def tell(self, wrong):
+        at = self.at()
+        answer = tus.patch(self.client, self.url, at, b"", **{"Upload-Length": str(len(self.data))})
+        assert answer.status_code == 204
+        self.told = True
+        answer = tus.patch(self.client, self.url, at, b"", **{"Upload-Length": str(len(self.data) + wrong)})
+        assert answer.status_code == 409
+        assert self.at() == at
+
     @rule(shift=st.integers(1, 1000))
     def miss(self, shift):
         at = self.at()
@@ -82,6 +93,13 @@ class Upload(RuleBasedStateMachine):
         answer = tus.patch(self.client, self.url, at, part, **{"Upload-Checksum": "sha1 " + "A" * 27 + "="})
         assert answer.status_code == 460
         assert self.at() == at
+
+    @invariant()
+    def the_length_is_known_once_it_was_told(self):
+        if hasattr(self, "url"):
+            head = self.client.head(self.url, headers=tus.HEADERS).headers
+            length = str(len(self.data)) if self.told else None
+            assert (head.get("upload-length"), head.get("upload-defer-length")) == (length, None if self.told else "1")
 
     @invariant()
     def stored_bytes_are_the_bytes_sent(self):
