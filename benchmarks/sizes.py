@@ -14,8 +14,8 @@ FOLDER = Path(__file__).resolve().parent.parent / "build" / "bench"
 
 @dataclass(frozen=True)
 class Sizes:
-    """trades: rows of the tape, large: of the long one; rows, jobs, entries: of the filled tables; idle_s and after_s:
-    rests before memory is measured."""
+    """trades: rows of the tape, large: of the long one, scale: of that of `scale`, of which `parts` are measured; rows,
+    jobs, entries: of the filled tables; idle_s and after_s: rests before memory is measured."""
 
     trades: int = tape.ROWS
     rounds: int = 3
@@ -24,6 +24,8 @@ class Sizes:
     jobs: int = 100_000
     entries: int = 1_000_000
     large: int = 10_000_000
+    scale: int = 100_000_000
+    parts: tuple[str, ...] = ("candles", "validation", "csv")
     requests: int = 60
     upload_bytes: int = 64 << 20
     queued: int = 2_000
@@ -50,6 +52,7 @@ SMALL = Sizes(
     jobs=300,
     entries=300,
     large=20_000,
+    scale=200_000,
     requests=3,
     upload_bytes=1 << 20,
     queued=40,

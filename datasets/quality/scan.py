@@ -141,7 +141,7 @@ class _Scan:
             symbols = symbols.chunk(0)
         names = symbols.dictionary.to_pylist()
         indices = symbols.indices.to_numpy(zero_copy_only=False)
-        used = range(len(names)) if len(names) <= 1 else np.unique(indices).tolist()
+        used = range(len(names)) if len(names) <= 1 else np.flatnonzero(np.bincount(indices)).tolist()
         known = np.full(max(len(names), 1), -1, dtype=np.int64)
         for number in used:
             known[number] = self._number(names[number])
