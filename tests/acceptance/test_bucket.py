@@ -19,8 +19,9 @@ def test_the_story_on_a_bucket_ends_as_on_a_folder(told, swift, swift_bucket, tm
         assert killer.outcome(stack, story) == told.outcome
     finally:
         stack.end()
-    stored = place.keys()
+    stored, secret = place.keys(), swift.secret_key.encode()
     assert {key.split("/")[0] for key in stored} == {"raw", "versions"}
     assert place.begun() == []
     assert not [path for path in (tmp_path / "home" / "data").rglob("*") if path.is_file()]
     assert not list((tmp_path / "home" / "work" / "spool").glob("*"))
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and secret in path.read_bytes()] == []

@@ -45,6 +45,7 @@ def start(home, *command, **environment):
     ("environment", "word"),
     [
         ({**GOOD, "NEXUS_SECRET_KEY": ""}, "NEXUS_SECRET_KEY"),
+        ({**GOOD, "NEXUS_STORAGE": "s3://data", "NEXUS_S3_ENDPOINT": "https://s3.example"}, "NEXUS_S3_ACCESS_KEY"),
         ({**GOOD, "NEXUS_SECRET_KEY": "short"}, "NEXUS_SECRET_KEY"),
         ({**GOOD, "NEXUS_SECRET_KEY": "a" * 60}, "NEXUS_SECRET_KEY"),
         ({**GOOD, "NEXUS_SECRET_KEY": "django-insecure-" + secrets.token_urlsafe(50)}, "NEXUS_SECRET_KEY"),
@@ -52,7 +53,7 @@ def start(home, *command, **environment):
         ({**GOOD, "NEXUS_ENV": "prod"}, "NEXUS_ENV"),
         ({"NEXUS_SECRET_KEY": "short"}, "NEXUS_SECRET_KEY"),
     ],
-    ids=["no key", "short key", "one letter", "published key", "debug", "unknown mode", "short key in development"],
+    ids=["no key", "half a bucket", "short key", "one letter", "published key", "debug", "unknown mode", "short key in development"],
 )
 def test_it_does_not_start(tmp_path, environment, word):
     ended = start(tmp_path, **environment)

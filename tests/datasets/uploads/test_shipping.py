@@ -84,6 +84,8 @@ def test_closed_parts_leave_while_the_rest_still_comes(owner, bucket):
     assert (job.state, session.state, version.status) == (State.SUCCEEDED, "finished", "uploaded")
     assert (version.sha256, version.size_bytes) == (SHA256, len(DATA))
     assert blobs.verify(blobs.Blob(version.raw_key, len(DATA), SHA256))
+    across = b"".join(blobs.read_range(version.raw_key, LEAF - 3, 2 * LEAF + 3))
+    assert across == DATA[LEAF - 3 : 2 * LEAF + 3]
     assert bucket.keys() == [version.raw_key]
     assert bucket.begun() == []
     assert not UploadShipment.objects.exists()
