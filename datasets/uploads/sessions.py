@@ -311,8 +311,7 @@ def end(actor: Actor, session: UploadSession, state: UploadState, reason: str) -
     quota.release(session)
     if joining:
         partials.give_back(session)
-    transaction.on_commit(partial(shipping.drop, session))
-    transaction.on_commit(partial(disk.remove, session.id))
+    transaction.on_commit(partial(shipping.clear, session))
     if session.version:
         lifecycle.advance(session.version, Status.ARCHIVED, actor, reason=reason, details={"uploadId": session.ref})
     return True

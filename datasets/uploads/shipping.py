@@ -103,6 +103,27 @@ def drop(session: UploadSession) -> bool:
     return False
 
 
+def clear(session: UploadSession) -> None:
+    """Remove what is left of an ended upload, here and in storage, once its end is committed.
+
+    What was shipped goes in a thread: it waits for the part in flight, and on SQLite the caller still holds its turn
+    to write, for which that part may be waiting.
+    """
+    if parts.step(session):
+        _threads.submit(_clear, session)
+    else:
+        disk.remove(session.id)
+
+
+def _clear(session: UploadSession) -> None:
+    close_old_connections()
+    try:
+        drop(session)
+        disk.remove(session.id)
+    finally:
+        connections.close_all()
+
+
 def sweep() -> int:
     """Remove parts in storage whose upload has ended, or that no upload owns; return of how many uploads.
 

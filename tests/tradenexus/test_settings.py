@@ -53,7 +53,16 @@ def start(home, *command, **environment):
         ({**GOOD, "NEXUS_ENV": "prod"}, "NEXUS_ENV"),
         ({"NEXUS_SECRET_KEY": "short"}, "NEXUS_SECRET_KEY"),
     ],
-    ids=["no key", "half a bucket", "short key", "one letter", "published key", "debug", "unknown mode", "short key in development"],
+    ids=[
+        "no key",
+        "half a bucket",
+        "short key",
+        "one letter",
+        "published key",
+        "debug",
+        "unknown mode",
+        "short key in development",
+    ],
 )
 def test_it_does_not_start(tmp_path, environment, word):
     ended = start(tmp_path, **environment)

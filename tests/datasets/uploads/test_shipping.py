@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -61,6 +62,19 @@ def complete(person, session: UploadSession, sha256: str = "") -> Job:
 
 def on_disk(session: UploadSession) -> int:
     return disk.data_path(session.id).stat().st_blocks * 512
+
+
+def eventually(holds) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def gone(bucket, session: UploadSession) -> bool:
+    """Whether nothing is left of an ended upload, neither here nor in the bucket."""
+    left = UploadShipment.objects.filter(session=session).exists() or disk.received(session.id) != -1
+    return not left and bucket.keys() == bucket.begun() == []
 
 
 def recorded(session: UploadSession) -> list[int]:
@@ -156,8 +170,7 @@ def test_a_mismatched_upload_that_is_cancelled_leaves_nothing(owner, bucket):
     session = send(started(owner, sha256="0" * 64))
     complete(owner, session)
     sessions.terminate(owner.actor, session)
-    assert bucket.keys() == bucket.begun() == []
-    assert not UploadShipment.objects.exists()
+    eventually(lambda: gone(bucket, session))
 
 
 def test_a_damaged_leaf_brings_the_upload_back_to_its_start(owner, bucket):
@@ -188,20 +201,36 @@ def test_a_cancelled_upload_leaves_no_parts(owner, bucket):
     session = send(started(owner), 2 * LEAF + 7)
     assert len(bucket.begun()) == 1
     sessions.terminate(owner.actor, session)
-    assert bucket.begun() == bucket.keys() == []
+    eventually(lambda: gone(bucket, session))
+
+
+def test_cancelling_waits_for_no_part_and_still_leaves_none(owner, bucket, monkeypatch):
+    go_on = threading.Event()
+    real = multipart.send
+    monkeypatch.setattr(multipart, "send", lambda *given: (go_on.wait(30), real(*given))[1])
+    session = started(owner)
+    descriptor = disk.try_lock(session.id)
+    durable.Writer(session, descriptor).write([DATA[: LEAF + 1]])
+    os.close(descriptor)
+    began = time.monotonic()
+    sessions.terminate(owner.actor, session)
+    assert time.monotonic() - began < 10
+    go_on.set()
+    eventually(lambda: gone(bucket, session))
 
 
 def test_an_expired_upload_leaves_no_parts(owner, bucket):
     session = send(started(owner), 2 * LEAF + 7)
     UploadSession.everyone.filter(id=session.id).update(expires_at=database.now() - timedelta(seconds=1))
     assert expiry.sweep("req")["expired"] == 1
-    assert bucket.begun() == []
+    eventually(lambda: gone(bucket, session))
 
 
 def test_parts_that_could_not_be_removed_are_removed_by_the_sweep(owner, bucket, swift):
     session = send(started(owner), LEAF + 7)
     with swift.away():
         sessions.terminate(owner.actor, session)
+        eventually(lambda: disk.received(session.id) == -1)
     assert len(bucket.begun()) == 1
     assert expiry.sweep("req")["parts"] == 1
     assert bucket.begun() == []
