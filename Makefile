@@ -50,7 +50,7 @@ test: setup
 	@$(PY) -m pytest -n $(JOBS) --dist loadscope $(ARGS)
 
 browser: setup
-	@$(PY) -m pytest tests/browser -m "browser and not soak" $(ARGS)
+	@$(PY) -m pytest -n $(JOBS) --dist loadfile tests/browser -m "browser and not soak" $(ARGS)
 
 soak: setup
 	@$(PY) -m pytest -m soak $(ARGS)
