@@ -48,6 +48,8 @@ class Interval:
             return _floor_month(ns)
         anchor = _MONDAY_NS if self.duration_ns == WEEK and self.text == "1w" else 0
         # numpy divides by a constant far faster than it takes remainders
+        if not anchor:
+            return ns // self.duration_ns * self.duration_ns
         return (ns - anchor) // self.duration_ns * self.duration_ns + anchor
 
     def following(self, open_ns: Any) -> Any:

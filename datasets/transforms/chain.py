@@ -17,7 +17,7 @@ from datasets.engine import canonical
 from datasets.market import intervals, kinds, schemas, sessions
 from datasets.market.intervals import MINUTE, Interval
 from datasets.transforms import columns, grid
-from datasets.transforms.resample import Bars, Filler, Reducer, join
+from datasets.transforms.resample import Bars, Filler, Reducer, Ticks, join
 
 BATCH_ROWS = 131_072
 TABLE_ROWS = 8_192  # bars written at once: a table costs the same for one as for some thousands
@@ -75,21 +75,18 @@ class Output:
 
 
 class Root:
-    """What a batch is first made into, and the outputs it goes on to."""
+    """What rows are first made into, and the outputs it goes on to. Roots of trades share one source."""
 
     def __init__(self, source: columns.Source, reducer: Reducer):
         self.source, self.reducer = source, reducer
         self.outputs: list[Output] = []
 
-    def push(self, batch: pa.RecordBatch) -> None:
-        """Take the next rows."""
-        self._send(self.reducer.push(self.source.push(batch)))
+    def push(self, rows: Bars | Ticks) -> None:
+        """Take the next rows of the source."""
+        self._send(self.reducer.push(rows))
 
     def finish(self) -> None:
         """Send on what was still open."""
-        rest = self.source.finish()
-        if rest is not None:
-            self._send(self.reducer.push(rest))
         self._send(self.reducer.finish())
 
     def _send(self, bars: Bars | None) -> None:
@@ -133,6 +130,9 @@ class Chain:
 
     def _root(self, bars: grid.Grid, asked: dict[str, Any], hours: grid.Days | None) -> Root:
         instrument = str(self.each["instrument"])
+        standing = next(iter(self.roots.values()), None) if self.kind == kinds.TRADES else None
+        if standing is not None:  # which trades are left out does not depend on the bars
+            return Root(standing.source, Reducer(bars.label))
         source = columns.source(self.kind, asked["price"], hours, bars, self.finer, instrument)
         return Root(source, Reducer(bars.label))
 
@@ -140,11 +140,22 @@ class Chain:
         """Make the bars, yielding the number of rows of each batch that was read."""
         wanted = list(self.found[0][0].source.columns)
         for batch in self.parquet.iter_batches(BATCH_ROWS, columns=wanted, use_threads=False):
-            for root in self.roots.values():
-                root.push(batch)
+            for source, roots in self._by_source():
+                rows = source.push(batch)
+                for root in roots:
+                    root.push(rows)
             yield batch.num_rows
-        for root in self.roots.values():
-            root.finish()
+        for source, roots in self._by_source():
+            rest = source.finish()
+            for root in roots:
+                if rest is not None:
+                    root.push(rest)
+                root.finish()
+
+    def _by_source(self) -> list[tuple[columns.Source, list[Root]]]:
+        roots = list(self.roots.values())
+        sources = {id(root.source): root.source for root in roots}
+        return [(source, [root for root in roots if root.source is source]) for source in sources.values()]
 
     def close(self) -> list[canonical.Written]:
         """Finish the files, in the order of what was asked."""
