@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('datasets', '0004_damaged_leaves'),
+        ('datasets', '0005_damaged_leaves'),
     ]
 
     operations = [
