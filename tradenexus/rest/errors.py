@@ -23,6 +23,20 @@ class DatabaseBusy(errors.Unavailable):
     code = "DATABASE_BUSY"
 
 
+class DatabaseFull(errors.Unavailable):
+    """The disk of the database is full. Nothing was changed; free space there, then do the same again."""
+
+    code, status = "DATABASE_FULL", 507
+
+
+class DatabaseFailed(errors.Unavailable):
+    """The disk of the database answered a read, write or sync with an error. Nothing was changed; see the log."""
+
+    code = "DATABASE_FAILED"
+
+
+_FULL = {13, "53100"}  # SQLITE_FULL, and PostgreSQL's disk_full
+_BROKEN = {10, "58030"}  # SQLITE_IOERR, io_error
 _OF_DRF: dict[type[Exception], type[ProblemError]] = {
     exceptions.ValidationError: errors.BadRequest,
     exceptions.ParseError: errors.BadRequest,
@@ -53,11 +67,21 @@ def problem_of(exception: Exception) -> ProblemError:
     if isinstance(exception, ProblemError):
         return exception
     if isinstance(exception, OperationalError):
-        return DatabaseBusy("the database is busy; nothing was changed", {"retryAfterSeconds": 2})
+        return _of_database(exception)
     for kind, problem in _OF_DRF.items():
         if isinstance(exception, kind):
             return _translated(exception, problem)
     return ProblemError("an unexpected error on our side; nothing already accepted is lost")
+
+
+def _of_database(exception: OperationalError) -> ProblemError:
+    cause = exception.__cause__
+    reason = getattr(cause, "sqlite_errorcode", 0) & 0xFF or getattr(cause, "sqlstate", "")
+    if reason in _FULL:
+        return DatabaseFull("the database's disk is full; nothing was changed")
+    if reason in _BROKEN:
+        return DatabaseFailed("the database's disk failed; nothing was changed")
+    return DatabaseBusy("the database is busy; nothing was changed", {"retryAfterSeconds": 2})
 
 
 def headers_of(problem: ProblemError) -> dict[str, str]:
