@@ -1,6 +1,16 @@
 """Named places where a test may kill this process as a power cut would: NEXUS_FAIL_AT=name or name:3 (the third pass).
 
-The variable is read once, at import; production mode ignores it.
+The variable is read once, at import; production mode ignores it. The places, in the order in which work passes them:
+
+    an upload opens      uploads.created uploads.declaring
+    bytes become durable uploads.written uploads.synced uploads.recorded (for a damaged part: uploads.forgotten
+                         uploads.part_written uploads.part_synced)
+    parts go to a bucket uploads.shipment_begun uploads.part_sent uploads.part_recorded
+    a job                jobs.claimed jobs.heartbeat jobs.handled
+    a job's transaction  jobs.effect (before its commit) jobs.effect_committed: of ingest, validation, candles, and
+                         each step of a publication
+    ingest               ingest.verified ingest.stored ingest.committed
+    a file is put        storage.begun storage.synced storage.linked storage.put
 """
 
 from __future__ import annotations

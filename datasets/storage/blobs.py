@@ -23,6 +23,7 @@ from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
 from datasets.storage import faults, layout, spool
+from tradenexus import failpoints
 from tradenexus.errors import Conflict, NotFound
 
 BLOCK_BYTES = 1 << 20
@@ -235,7 +236,9 @@ def _missing(key: str, absent: type[Exception]) -> Iterator[None]:
 
 def _put_local(blob: Blob, source: Path, target: Path) -> None:
     make_folders(target.parent)
+    failpoints.hit("storage.begun")
     _sync_file(source)
+    failpoints.hit("storage.synced")
     try:
         os.link(source, target)
     except FileExistsError:
@@ -244,9 +247,11 @@ def _put_local(blob: Blob, source: Path, target: Path) -> None:
         if error.errno not in {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}:
             raise
         _copy_into_place(blob, source, target)
+    failpoints.hit("storage.linked")
     with contextlib.suppress(PermissionError):
         target.chmod(0o444)
     sync_folder(target.parent)
+    failpoints.hit("storage.put")
 
 
 def _copy_into_place(blob: Blob, source: Path, target: Path) -> None:

@@ -1,0 +1,41 @@
+"""The named places of death: all are listed, the armed one kills at its pass, and production has none."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.house.tree import APPS, ROOT, python
+from tradenexus import failpoints
+
+TWICE = "from tradenexus import failpoints\nfor _ in range(2): failpoints.hit('a.place'); print('alive')"
+
+
+def test_every_place_is_listed_where_one_looks_for_it():
+    placed = set()
+    for path in python(*APPS):
+        placed |= set(re.findall(r'failpoints\.hit\("([a-z_.]+)"\)', path.read_text()))
+    assert placed == set(re.findall(r"\b(?:uploads|ingest|jobs|storage)\.[a-z_]+", failpoints.__doc__ or ""))
+
+
+@pytest.mark.parametrize(
+    ("armed", "status", "alive"),
+    [("a.place", -signal.SIGKILL, 0), ("a.place:2", -signal.SIGKILL, 1), ("a.place:3", 0, 2), ("another", 0, 2)],
+)
+def test_the_armed_place_kills_at_its_pass(armed, status, alive):
+    assert passed(NEXUS_FAIL_AT=armed) == (status, alive)
+
+
+def test_production_has_no_such_place():
+    assert passed(NEXUS_FAIL_AT="a.place", NEXUS_ENV="production") == (0, 2)
+
+
+def passed(**settings: str) -> tuple[int, int]:
+    """Pass the place twice in a process of its own; return its status and how often it lived on."""
+    done = subprocess.run([sys.executable, "-uc", TWICE], env={**os.environ, **settings}, cwd=ROOT, capture_output=True)
+    return done.returncode, done.stdout.count(b"alive")
