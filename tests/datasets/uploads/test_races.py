@@ -14,18 +14,29 @@ from tests.kit import tus
 from tests.kit.server import Server
 
 
-def test_of_parallel_patches_exactly_one_wins(server, client):
+def patched_at_once(server: Server, client: httpx.Client, rounds: int, size: int) -> None:
+    """Send eight bodies at one offset, round after round; one is taken, and the file is that one's."""
     clients = [server.client() for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        for _ in range(12):
-            url = tus.create(client, 200_000)
-            bodies = [bytes([number]) * 200_000 for number in range(8)]
+        for _ in range(rounds):
+            url = tus.create(client, size)
+            bodies = [bytes([number]) * size for number in range(8)]
             answers = list(pool.map(tus.patch, clients, [url] * 8, [0] * 8, bodies))
             assert Counter(answer.status_code for answer in answers) == {204: 1, 409: 7}
             (path,) = (server.home / "uploads").glob(f"*/{url.rsplit('_', 1)[1]}/data")
             assert path.read_bytes() == bodies[[answer.status_code for answer in answers].index(204)]
     for one in clients:
         one.close()
+
+
+def test_of_parallel_patches_exactly_one_wins(server, client):
+    patched_at_once(server, client, 12, 200_000)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1_200)
+def test_of_parallel_patches_exactly_one_wins_a_hundred_times(server, client):
+    patched_at_once(server, client, 100, 200_000)
 
 
 @pytest.fixture
@@ -99,22 +110,39 @@ def test_memory_does_not_grow_with_the_upload(server, client):
     assert server.resident_bytes() - before < 32 << 20
 
 
-def test_completed_twenty_times_at_once_it_is_one_version(server, client):
+def completed_at_once(server: Server, client: httpx.Client, pool: ThreadPoolExecutor) -> tuple[str, str]:
+    """Complete a new upload from twenty threads: all are answered, with one job. Return its dataset and digest."""
     data = os.urandom(300_000)
     url = tus.create(client, len(data))
     dataset = client.get(url).json()["upload"]["datasetId"]
     tus.patch(client, url, 0, data)
     body = {"sha256": hashlib.sha256(data).hexdigest()}
     path = f"/v1/datasets/{dataset}/uploads:complete"
-    with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda _: client.post(path, json=body), range(20)))
+    answers = list(pool.map(lambda _: client.post(path, json=body), range(20)))
     assert [answer.status_code for answer in answers] == [202] * 20
     assert len({answer.json()["job"]["id"] for answer in answers}) == 1
     server.work()
-    shown = client.get(f"/v1/datasets/{dataset}").json()["dataset"]
-    assert (shown["status"], shown["version"], shown["sha256"]) == ("uploaded", 1, body["sha256"])
-    again = client.post(path, json=body)
-    assert again.json()["job"]["id"] == answers[0].json()["job"]["id"]
+    assert client.post(path, json=body).json()["job"]["id"] == answers[0].json()["job"]["id"]
+    return dataset, body["sha256"]
+
+
+def completed(server: Server, client: httpx.Client, rounds: int) -> None:
+    """See one version, with the right digest, come of each round."""
+    with ThreadPoolExecutor(20) as pool:
+        for _ in range(rounds):
+            dataset, digest = completed_at_once(server, client, pool)
+            shown = client.get(f"/v1/datasets/{dataset}").json()["dataset"]
+            assert (shown["status"], shown["version"], shown["sha256"]) == ("uploaded", 1, digest)
+
+
+def test_completed_twenty_times_at_once_it_is_one_version(server, client):
+    completed(server, client, 1)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1_800)
+def test_completed_twenty_times_at_once_again_and_again_it_is_one_version(server, client):
+    completed(server, client, int(os.environ.get("NEXUS_COMPLETE_ROUNDS") or 25))
 
 
 def test_final_uploads_of_the_same_parts_at_once_are_one_and_it_is_completed_once(server, client):
