@@ -78,6 +78,7 @@ class Server:
         self.port = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
+        self.patience_s = 120.0  # for code and jobs run beside the server
         keys = self._seed()
         self.owner, self.viewer, self.stranger = keys["owner"], keys["viewer"], keys["stranger"]
 
@@ -163,7 +164,7 @@ class Server:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=self.patience_s,
             check=False,
         )
         if done.returncode:
