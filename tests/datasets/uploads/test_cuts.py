@@ -88,14 +88,30 @@ def test_a_newer_writer_gets_the_lock_of_a_silent_one(server, client):
     assert stored(server, url) == b"y" * 1000
 
 
-def test_slow_connections_do_not_stop_others(server, client):
-    slow = [tus.Wire(server, tus.create(client, 1000), 0, 1000) for _ in range(100)]
+def test_two_hundred_connections_of_a_byte_a_second_do_not_stop_others(server, client):
+    slow: list[tus.Wire] = []
+    over = threading.Event()
+
+    def drip() -> None:
+        while not over.wait(1):
+            for wire in list(slow):
+                wire.send(b"x")
+
+    dripping = threading.Thread(target=drip)
+    dripping.start()  # before all are there: none may be silent so long that it is cut
     try:
-        for wire in slow:
-            wire.send(b"x")
-        url = tus.create(client, 1 << 20)
-        assert tus.patch(client, url, 0, bytes(1 << 20)).status_code == 204
+        for _ in range(200):
+            slow.append(tus.Wire(server, tus.create(client, 1000), 0, 1000))
+        for _ in range(3):
+            time.sleep(0.7)
+            url = tus.create(client, 1 << 20)
+            began = time.monotonic()
+            assert tus.patch(client, url, 0, bytes(1 << 20)).status_code == 204
+            assert tus.offset(client, url) == 1 << 20
+            assert time.monotonic() - began < 10
     finally:
+        over.set()
+        dripping.join()
         for wire in slow:
             wire.reset()
 
