@@ -101,6 +101,8 @@ class NxLineage extends HTMLElement {
     room.className = "ds-lineage-room";
     room.append(this.draw(graph));
     this.replaceChildren(room);
+    const focus = graph.node(this.found.focus);
+    if (focus) room.scrollLeft = focus.x - room.clientWidth / 2; // a phone opens at what was asked for
   }
 
   laid(rankdir) {
