@@ -31,14 +31,18 @@ def environment() -> dict[str, str]:
     """
     ours = ("NEXUS_", "LONA_", "DATABASE_URL", "REDIS_URL", "DJANGO_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    limits = ("NEXUS_READS_PER_MIN", "NEXUS_WRITES_PER_MIN", "NEXUS_TENANT_OPEN_UPLOADS")
+    limits = ("NEXUS_READS_PER_MIN", "NEXUS_WRITES_PER_MIN", "NEXUS_TENANT_OPEN_UPLOADS", "NEXUS_OPEN_SOCKETS")
     return {**kept, **dict.fromkeys(limits, "1000000000")}
 
 
 class Installation:
-    """A running stack; `with Installation() as stack: stack.http.get("/v1/datasets")`. Nothing of it stays."""
+    """A running stack; `with Installation() as stack: stack.http.get("/v1/datasets")`. Nothing of it stays.
 
-    def __init__(self) -> None:
+    Keywords are settings by their names in the environment.
+    """
+
+    def __init__(self, **env: str) -> None:
+        self.env = {**environment(), **env}
         self.folder = Path(tempfile.mkdtemp(prefix="nexus-bench-"))
         self.home = Home(self.folder)
         self.url = ""
@@ -60,7 +64,7 @@ class Installation:
         began = time.monotonic()
         command = [sys.executable, "-m", "tradenexus.stack", "up", "--port", "0", "--home", str(self.folder)]
         self.log = (self.folder / "up.log").open("wb")
-        self.process = subprocess.Popen(command, env=environment(), cwd=ROOT, stdout=self.log, stderr=self.log,
+        self.process = subprocess.Popen(command, env=self.env, cwd=ROOT, stdout=self.log, stderr=self.log,
                                         preexec_fn=kernel.die_with_parent)  # fmt: skip
         state: dict[str, Any] = {}
         while not (state.get("ready") and self.home.api_key_file.exists()):
@@ -85,7 +89,7 @@ class Installation:
 
     def run(self, *words: str) -> str:
         """Run a Python module beside the stack, with its settings; return what it printed."""
-        env = {**environment(), "NEXUS_HOME": str(self.folder), "DJANGO_SETTINGS_MODULE": "tradenexus.settings"}
+        env = {**self.env, "NEXUS_HOME": str(self.folder), "DJANGO_SETTINGS_MODULE": "tradenexus.settings"}
         done = subprocess.run([sys.executable, "-m", *words], env=env, cwd=ROOT, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr[-4000:])

@@ -29,6 +29,8 @@ class Sizes:
     requests: int = 60
     upload_bytes: int = 64 << 20
     queued: int = 2_000
+    sockets: int = 500
+    ticks: int = 400
     deep: int = 1_000_000
     idle_s: float = 30
     after_s: float = 300
@@ -56,6 +58,8 @@ SMALL = Sizes(
     requests=3,
     upload_bytes=1 << 20,
     queued=40,
+    sockets=5,
+    ticks=10,
     deep=400,
     idle_s=2,
     after_s=2,
