@@ -24,7 +24,7 @@ help:
 	@sed -n 's/^#//p' Makefile | head -10
 
 setup:
-	@requirements/install.sh $(VENV) base postgres s3 demo dev
+	@requirements/install.sh $(VENV) base postgres s3 dask demo dev
 	@requirements/frontend/install.sh $(VENV)
 
 runtime:

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from datasets import lifecycle, versions
-from datasets.engine import children, handover
+from datasets.engine import children, executor, handover
 from datasets.formats import targets
 from datasets.models import Dataset, DatasetVersion, QualityReport, Status
 from datasets.quality import unreadable
@@ -70,13 +70,15 @@ def _read(run: Any, version: DatasetVersion, options: dict[str, Any], room: Path
             "out_dir": handover.writes(room),
         }
         try:
-            return children.run(
+            (found,) = executor.run(
+                settings.NEXUS_COMPUTE,
                 "datasets.quality.reading:validate",
-                params,
+                [params],
                 limits=children.Limits(memory_bytes=settings.NEXUS_CHILD_MEMORY_BYTES),
-                on_message=lambda message: _tell(run, message),
+                on_message=lambda number, message: _tell(run, message),
                 cancelled=run.cancelled,
             )
+            return dict(found)
         except children.ChildFailed as fault:
             if fault.code in RETRYABLE_FAULTS:
                 raise

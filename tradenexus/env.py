@@ -77,6 +77,16 @@ def ids(name: str, default: str) -> range:
     return range(first, last + 1) if raw else range(0)
 
 
+def compute(name: str) -> str:
+    """Return `local` or `dask://host:port`; the latter needs the packages of requirements/dask.txt."""
+    raw = text(name, "local").strip()
+    if raw != "local" and re.fullmatch(r"dask://[^/\s:]+:[0-9]{1,5}", raw) is None:
+        raise SettingInvalid(f"{name} must be local or dask://host:port, not {raw!r}")
+    if raw != "local" and find_spec("distributed") is None:
+        raise SettingInvalid(f"{name}={raw} needs distributed: pip install --require-hashes -r requirements/dask.txt")
+    return raw
+
+
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     """Return one of the allowed words."""
     raw = text(name) or default

@@ -154,6 +154,7 @@ CHANNEL_LAYERS = {
 NEXUS_WORKERS = env.integer("NEXUS_WORKERS", 2, 1)
 NEXUS_HEAVY_JOBS = env.integer("NEXUS_HEAVY_JOBS", 1, 1)
 NEXUS_ENGINE_PROCESSES = env.integer("NEXUS_ENGINE_PROCESSES", 1, 1)
+NEXUS_COMPUTE = env.compute("NEXUS_COMPUTE")  # where validation and candles are worked out
 NEXUS_JOB_LEASE_S = env.integer("NEXUS_JOB_LEASE_S", 60, 2)
 NEXUS_JOB_HEARTBEAT_S = env.integer("NEXUS_JOB_HEARTBEAT_S", 15, 1)
 NEXUS_JOB_MAX_ATTEMPTS = env.integer("NEXUS_JOB_MAX_ATTEMPTS", 5, 1)

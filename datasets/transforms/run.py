@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 
 from datasets import lifecycle, versions
-from datasets.engine import children, crew, handover
+from datasets.engine import children, executor, handover
 from datasets.market import intervals
 from datasets.models import Dataset, DatasetVersion, QualityReport, Status, VersionFile
 from datasets.storage import blobs
@@ -123,7 +123,8 @@ def _build(run: Any, outputs: list[DatasetVersion], room: Path) -> list[dict[str
             {**params, "inputs": share, "out_dir": handover.writes(_room(room, number))}
             for number, share in enumerate(parts.spread(inputs, _processes(inputs)))
         ]
-        answers = crew.run(
+        answers = executor.run(
+            settings.NEXUS_COMPUTE,
             "datasets.transforms.candles:build_many",
             shares,
             limits=children.Limits(memory_bytes=settings.NEXUS_CHILD_MEMORY_BYTES // len(shares)),

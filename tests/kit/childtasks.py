@@ -54,6 +54,17 @@ def sleep_or_crash(params, emit):
     time.sleep(params["seconds"])
 
 
+def nap(params, emit):
+    time.sleep(params["seconds"])
+    return params
+
+
+def write_file(params, emit):
+    path = Path(params["out_dir"]) / "made"
+    path.write_text("made")
+    return {"path": str(path)}
+
+
 def hang(params, emit):
     emit({"phase": "hanging"})
     time.sleep(3600)
