@@ -5,6 +5,7 @@ The variable is read once, at import; production mode ignores it. The places, in
     an upload opens      uploads.created uploads.declaring
     bytes become durable uploads.written uploads.synced uploads.recorded (for a damaged part: uploads.forgotten
                          uploads.part_written uploads.part_synced)
+    parts are joined     join.copied join.synced join.recorded
     parts go to a bucket uploads.shipment_begun uploads.part_sent uploads.part_recorded
     a job                jobs.claimed jobs.heartbeat jobs.handled
     a job's transaction  jobs.effect (before its commit) jobs.effect_committed: of ingest, validation, candles, and

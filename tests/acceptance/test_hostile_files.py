@@ -209,10 +209,11 @@ def test_every_file_ends_in_its_documented_verdict(owner, cases):
             wrong[name] = (repr(fault)[:600], version.status, version.status_reason)
     assert wrong == {}
     assert set(Job.of(owner.tenant.id).values_list("state", flat=True)) == {"succeeded"}
-    # What the files unfold into is held by the child, and no more of it than it is allowed.
+    # What the files unfold into is held by the child, and no more of it than it is allowed. A child begins as a copy of
+    # this process, so its mark is never below ours.
     after, children_after = resident_kib()
     assert after - before < 400 << 10
-    assert children_after < 1 << 20 or children_after == children_before
+    assert children_after < max(1 << 20, after + (64 << 10)) or children_after == children_before
     listed = owner.api.get("/v1/datasets?limit=200").json()["items"]
     assert len(listed) == len(cases)
     assert DatasetVersion.of(owner.tenant.id).filter(status="validating").count() == 0

@@ -16,12 +16,14 @@ import select
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Self
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: close sends RST
 _BLOCK = 1 << 16
 _LOOK_S = 0.05
+_LINGER_S = 0.5
 
 
 class Fault(NamedTuple):
@@ -122,11 +124,29 @@ class _Link:
                 return
 
     def _close(self) -> None:
+        if not self._resets:
+            self._say_goodbye()
         for one in self._ends:
             with contextlib.suppress(OSError):
                 if self._resets:
                     one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             one.close()
+
+    def _say_goodbye(self) -> None:
+        """Send FIN and take in what still comes for a moment: closing over unread bytes would send RST."""
+        left = set(self._ends)
+        for one in self._ends:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_WR)
+        deadline = time.monotonic() + _LINGER_S
+        while left and (wait_s := deadline - time.monotonic()) > 0:
+            for one in select.select(list(left), [], [], wait_s)[0]:
+                try:
+                    over = not one.recv(_BLOCK)
+                except OSError:
+                    over = True
+                if over:
+                    left.discard(one)
 
 
 class Proxy:

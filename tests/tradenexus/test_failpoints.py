@@ -20,7 +20,7 @@ def test_every_place_is_listed_where_one_looks_for_it():
     placed = set()
     for path in python(*APPS):
         placed |= set(re.findall(r'failpoints\.hit\("([a-z_.]+)"\)', path.read_text()))
-    assert placed == set(re.findall(r"\b(?:uploads|ingest|jobs|storage)\.[a-z_]+", failpoints.__doc__ or ""))
+    assert placed == set(re.findall(r"\b(?:uploads|join|ingest|jobs|storage)\.[a-z_]+", failpoints.__doc__ or ""))
 
 
 @pytest.mark.parametrize(
