@@ -134,7 +134,8 @@ if _DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     }
     # A file, not memory: tests race threads and processes on it.
     _DATABASE["TEST"] = {"NAME": str(NEXUS_HOME / "test.sqlite3")}
-_DATABASE["CONN_MAX_AGE"] = env.integer("NEXUS_CONN_MAX_AGE", 600)
+# Under ASGI each request has a thread of its own that ends with it: a connection kept longer serves nobody and counts.
+_DATABASE["CONN_MAX_AGE"] = env.integer("NEXUS_CONN_MAX_AGE", 0)
 _DATABASE["CONN_HEALTH_CHECKS"] = True
 
 # --- redis (optional): a wake-up and a cache, never the truth --------------------------------------------------------

@@ -37,5 +37,10 @@ async def finished(call: Future[Result]) -> Result:
 
 
 def _fresh(verb: Callable[..., Result], args: tuple[Any, ...]) -> Result:
-    close_old_connections()  # these threads outlive requests: Django's own request signals never reach them
-    return verb(*args)
+    # These threads outlive requests: Django's own request signals never reach them, and a resting thread that kept its
+    # connection would use up what the database server has to give.
+    close_old_connections()
+    try:
+        return verb(*args)
+    finally:
+        close_old_connections()
