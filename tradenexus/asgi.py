@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -17,7 +18,7 @@ from channels.routing import URLRouter
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from tradenexus import cors
+from tradenexus import cors, db
 from tradenexus.events.routing import websocket_urlpatterns
 
 Scope = MutableMapping[str, Any]
@@ -55,6 +56,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            await asyncio.to_thread(db.hold_log)
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await send({"type": "lifespan.shutdown.complete"})

@@ -1,4 +1,4 @@
-"""What differs between SQLite and PostgreSQL for a writer: the clock, and waiting one's turn.
+"""What differs between SQLite and PostgreSQL for a writer: the clock, waiting one's turn, and the write-ahead log.
 
 On SQLite writers queue at a file lock before BEGIN IMMEDIATE (the turnstile): SQLite's own busy handler polls with
 sleeps, which lets late-comers pass and makes a waiting writer's worst case long.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 _local = threading.local()
+_held: sqlite3.Connection | None = None
 
 
 def is_sqlite() -> bool:
@@ -32,6 +34,20 @@ def now() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         return cursor.fetchone()[0].astimezone(UTC)
+
+
+def hold_log() -> None:
+    """Keep SQLite's write-ahead log for the life of this process; nothing on PostgreSQL.
+
+    Whoever closes the last connection folds the log into the database, syncs twice and deletes it, and the next one
+    makes it anew: connections that end with their requests would do so at each request. This one reads once and rests.
+    """
+    global _held
+    if not is_sqlite() or not _turnstile_path() or _held:
+        return
+    _held = sqlite3.connect(str(settings.DATABASES["default"]["NAME"]), check_same_thread=False)
+    _held.execute("PRAGMA journal_mode=WAL")
+    _held.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
 @contextmanager

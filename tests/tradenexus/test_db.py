@@ -1,7 +1,9 @@
 """Write transactions: one at a time on SQLite, savepoints inside, nothing kept of what failed."""
 
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -80,3 +82,28 @@ def test_on_sqlite_writers_wait_for_each_other_and_none_is_refused():
     assert wrong == []
     assert max(most) == 1
     assert len(names()) == 30
+
+
+def test_a_process_that_holds_the_log_keeps_it_when_connections_close(settings, tmp_path, monkeypatch):
+    if not db.is_sqlite():
+        pytest.skip("PostgreSQL keeps its own log")
+    file = tmp_path / "held.sqlite3"
+    settings.DATABASES["default"] = {**settings.DATABASES["default"], "NAME": str(file)}
+    log = file.with_name(file.name + "-wal")
+    monkeypatch.setattr(db, "_held", None)
+
+    def write():
+        with closing(sqlite3.connect(file)) as other:
+            other.execute("PRAGMA journal_mode=WAL")
+            other.execute("CREATE TABLE IF NOT EXISTS kept (x)")
+            other.execute("INSERT INTO kept VALUES (1)")
+            other.commit()
+
+    write()
+    assert not log.exists()
+    db.hold_log()
+    db.hold_log()  # the second time there is nothing to do
+    with closing(db._held):
+        write()
+        assert log.stat().st_size > 0
+    assert not log.exists()

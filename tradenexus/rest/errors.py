@@ -35,7 +35,8 @@ class DatabaseFailed(errors.Unavailable):
     code = "DATABASE_FAILED"
 
 
-_FULL = {13, "53100"}  # SQLITE_FULL, and PostgreSQL's disk_full
+_FULL_INDEX = 4874  # SQLITE_IOERR_SHMSIZE
+_FULL = {13, _FULL_INDEX, "53100"}  # SQLITE_FULL, the above, and PostgreSQL's disk_full
 _BROKEN = {10, "58030"}  # SQLITE_IOERR, io_error
 _OF_DRF: dict[type[Exception], type[ProblemError]] = {
     exceptions.ValidationError: errors.BadRequest,
@@ -76,7 +77,9 @@ def problem_of(exception: Exception) -> ProblemError:
 
 def _of_database(exception: OperationalError) -> ProblemError:
     cause = exception.__cause__
-    reason = getattr(cause, "sqlite_errorcode", 0) & 0xFF or getattr(cause, "sqlstate", "")
+    code = getattr(cause, "sqlite_errorcode", 0)
+    # SQLite writes into each new page of its shared index to learn in time of a full disk: unixShmMap in os_unix.c
+    reason = _FULL_INDEX if code == _FULL_INDEX else code & 0xFF or getattr(cause, "sqlstate", "")
     if reason in _FULL:
         return DatabaseFull("the database's disk is full; nothing was changed")
     if reason in _BROKEN:

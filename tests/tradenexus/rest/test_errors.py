@@ -21,6 +21,7 @@ def from_sqlite(code: int) -> Exception:
     ("cause", "name", "status"),
     [
         (from_sqlite(sqlite3.SQLITE_FULL), "DATABASE_FULL", 507),
+        (from_sqlite(sqlite3.SQLITE_IOERR_SHMSIZE), "DATABASE_FULL", 507),
         (psycopg.errors.DiskFull(), "DATABASE_FULL", 507),
         (from_sqlite(sqlite3.SQLITE_IOERR_FSYNC), "DATABASE_FAILED", 503),
         (psycopg.errors.IoError(), "DATABASE_FAILED", 503),
