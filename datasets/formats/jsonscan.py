@@ -18,6 +18,8 @@ RECORD_CHARS = 8 << 20
 _DEPTH = 4
 _BLANK = re.compile(r"[ \t\r\n]*")
 _NUMBER_ENDS = re.compile(r"[-+.eE0-9]*\Z")
+# What may be left from where the decoder stumbled in text that was cut: a part of a word or a number.
+_CUT = re.compile(r"\s*(?:tr?u?|fa?l?s?|nu?l?|-?|\.|[eE][-+]?)\s*")
 _DECODER = json.JSONDecoder()
 
 
@@ -137,8 +139,8 @@ class Scanner:
             raise RecordTooLong(f"The record that begins on line {self._line} is too long.", {"line": self._line})
         if self._more():
             return
-        rest = self._text[at:].strip()
-        if "Unterminated" in fault.msg or any(word.startswith(rest) for word in ("true", "false", "null", "-")):
+        in_text = "Unterminated" in fault.msg or ("escape" in fault.msg and len(self._text) - at <= len("u20ac"))
+        if in_text or _CUT.fullmatch(self._text, at):
             raise TruncatedFile("The JSON ends in the middle.", {"line": self._line}) from fault
         self._advance(at)
         raise self._invalid(f"{fault.msg}.") from fault

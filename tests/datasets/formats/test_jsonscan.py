@@ -69,3 +69,10 @@ def test_endless_nesting_is_refused(opened):
 def test_an_endless_record_is_refused():
     with pytest.raises(RecordTooLong):
         scan('["' + "x" * 100_000, 1000, record_chars=10_000)
+
+
+def test_text_cut_anywhere_is_truncated_and_never_wrong():
+    text = r'[{"a": 1.25e-7, "b": [true, false, null], "c\u00e9\"": "x\u20ac\\", "d": -0.5E+3}, [10, -2], {}]'
+    for stop in range(1, len(text) - 1):
+        with pytest.raises(TruncatedFile):
+            list(Scanner([text[:stop].encode()]).records())
