@@ -9,7 +9,7 @@ from datasets.maintenance import scrub
 from datasets.models import Status
 from datasets.storage import spool
 from datasets.transforms import run as candles
-from datasets.uploads import concat, expiry, ingest, joining, sessions
+from datasets.uploads import checking, concat, expiry, ingest, joining, provisional, sessions
 from tradenexus.jobs import registry, schedules
 
 
@@ -31,6 +31,19 @@ def build_candles(run: Any) -> dict[str, Any]:
 def ingest_upload(run: Any) -> dict[str, Any]:
     """Verify received bytes and make them a version's raw file."""
     return ingest.ingest(run)
+
+
+@registry.handler(
+    provisional.JOB,
+    "Look at an upload while it comes in",
+    heavy=True,
+    max_attempts=1,
+    phases=("validate",),
+    reuses="Nothing: the bytes that are here are read from the first.",
+)
+def check_upload(run: Any) -> dict[str, Any]:
+    """Validate the first bytes of an upload."""
+    return checking.run_job(run)
 
 
 @registry.handler(

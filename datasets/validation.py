@@ -25,10 +25,6 @@ JOB = "dataset.validate"
 MAY_VALIDATE = frozenset({Status.UPLOADED, Status.VALIDATION_FAILED})
 RETRYABLE_FAULTS = frozenset({"DISK_FULL", "CANCELLED", "READER_KILLED"})
 NEXT = "dataset.onward"
-OVERRIDES = (
-    *("columnMapping", "kind", "timezone", "timestampUnit", "dateOrder", "sideRule", "symbol", "venue"),
-    *("calendar", "interval"),
-)
 
 
 def request(actor: Actor, dataset: Dataset, wanted: Any, options: dict[str, Any]) -> tuple[DatasetVersion, Job]:
@@ -62,7 +58,7 @@ def _read(run: Any, version: DatasetVersion, options: dict[str, Any], room: Path
         params = {
             "raw": handover.reads(raw),
             "filename": version.filename,
-            "overrides": {name: options[name] for name in OVERRIDES if options.get(name)},
+            "overrides": {name: options[name] for name in versions.READING if options.get(name)},
             "profile": profile,
             "thresholds": options.get("thresholds") or {},
             "calendar": options.get("calendar"),

@@ -21,6 +21,12 @@ from tradenexus.actor import Actor
 from tradenexus.errors import BadRequest, Conflict, NotFound
 from tradenexus.events import outbox
 
+# what of a version's params says how its file is to be read
+READING = (
+    *("columnMapping", "kind", "timezone", "timestampUnit", "dateOrder", "sideRule", "symbol", "venue"),
+    *("calendar", "interval"),
+)
+
 
 class AlreadySealed(Conflict):
     """The version's content is sealed and cannot be written again. A change makes a new version."""

@@ -204,6 +204,8 @@ NEXUS_MAX_UPLOAD_BYTES = env.integer("NEXUS_MAX_UPLOAD_BYTES", 100_000_000_000, 
 NEXUS_TENANT_QUOTA_BYTES = env.integer("NEXUS_TENANT_QUOTA_BYTES", 1_000_000_000_000, 1)
 NEXUS_TENANT_OPEN_UPLOADS = env.integer("NEXUS_TENANT_OPEN_UPLOADS", 100, 1)
 NEXUS_UPLOAD_EXPIRY_S = env.integer("NEXUS_UPLOAD_EXPIRY_S", 7 * 86_400, 60)
+# How much of an upload is validated while the rest still comes in; 0: nothing is looked at before it is whole.
+NEXUS_PROVISIONAL_BYTES = env.integer("NEXUS_PROVISIONAL_BYTES", 1 << 30, 0)
 NEXUS_UPLOAD_IDLE_S = env.integer("NEXUS_UPLOAD_IDLE_S", 60, 1)
 NEXUS_CHILD_MEMORY_BYTES = env.integer("NEXUS_CHILD_MEMORY_BYTES", 1 << 30, 1 << 26)
 NEXUS_READS_PER_MIN = env.integer("NEXUS_READS_PER_MIN", 6_000)  # of a key, a person or an address; 0: no limit

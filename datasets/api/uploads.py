@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from datasets.api import shapes as show
 from datasets.api.actions import started
 from datasets.market.kinds import ASSET_CLASSES
-from datasets.models import Dataset, UploadSession
+from datasets.models import Dataset, ProvisionalReport, UploadSession
 from datasets.models.upload import LIVE_STATES, UploadLeaf, UploadState
 from datasets.uploads import ledger, peek, sessions
 from datasets.uploads.wanted import KINDS, NewUpload
@@ -26,7 +26,7 @@ from tradenexus.rest.views import TenantView, respond
 
 CHUNK = {"minBytes": 1, "maxBytes": 64 << 20}
 _SHA256 = r"^[0-9a-fA-F]{64}$"
-_FURTHER = ("dateOrder", "sideRule", "calendar", "profile", "then")
+_FURTHER = ("dateOrder", "sideRule", "calendar", "profile", "then", "abortEarly")
 
 
 class Reading(serializers.Serializer):
@@ -60,6 +60,9 @@ class InitRequest(Reading):
     calendar = serializers.CharField(required=False, max_length=32)
     profile = serializers.ChoiceField(("lenient", "standard", "strict"), required=False)
     then = Onward(required=False)
+    abortEarly = serializers.BooleanField(
+        required=False, help_text="cancel the upload when its first bytes show that the file cannot pass validation"
+    )
 
     filename = serializers.CharField(max_length=255)
     contentType = serializers.CharField(max_length=255)
@@ -191,6 +194,23 @@ class Sniff(TenantView):
         return respond(request, {"sniff": peek.sniff(said)})
 
 
+class ProvisionalSerializer(serializers.Serializer):
+    """What the first bytes of an upload say while the others still come in; never the verdict."""
+
+    coveredBytes = serializers.IntegerField(help_text="it is of the bytes before this offset")
+    grade = serializers.ChoiceField(("GREEN", "AMBER", "RED"))
+    score = serializers.FloatField()
+    hopeless = serializers.BooleanField(help_text="RED even if all that has still to come were perfect")
+    summary = serializers.CharField()
+    issues = serializers.ListField(child=serializers.DictField())
+    rows = serializers.DictField()
+    jobId = serializers.CharField()
+    createdAt = serializers.DateTimeField()
+    checks = serializers.ListField(
+        child=serializers.DictField(), required=False, help_text="as in a quality report; not in lists"
+    )
+
+
 class UploadSerializer(serializers.Serializer):
     """An upload as it stands."""
 
@@ -214,14 +234,17 @@ class UploadSerializer(serializers.Serializer):
     duplicateOf = serializers.CharField(allow_null=True)
     error = serializers.DictField(allow_null=True)
     jobId = serializers.CharField(allow_null=True)
+    provisional = ProvisionalSerializer(
+        allow_null=True, help_text="null before the first look, and always where none is taken"
+    )
     uploadUrl = serializers.CharField()
     createdAt = serializers.DateTimeField()
     updatedAt = serializers.DateTimeField()
     expiresAt = serializers.DateTimeField()
 
 
-def render(session: UploadSession) -> dict[str, Any]:
-    """Return an upload as the API shows it."""
+def render(session: UploadSession, *, whole: bool = False) -> dict[str, Any]:
+    """Return an upload as the API shows it; `whole` with every check of its provisional report."""
     return {
         "id": session.ref,
         "concat": (session.is_partial and "partial") or (session.is_final and "final") or None,
@@ -239,11 +262,30 @@ def render(session: UploadSession) -> dict[str, Any]:
         "duplicateOf": session.duplicate_of or None,
         "error": session.error,
         "jobId": session.job_ref or None,
+        "provisional": _provisional(session, whole),
         "uploadUrl": f"/v1/uploads/{session.ref}",
         "createdAt": session.created_at,
         "updatedAt": session.updated_at,
         "expiresAt": session.expires_at,
     }
+
+
+def _provisional(session: UploadSession, whole: bool) -> dict[str, Any] | None:
+    report: ProvisionalReport | None = getattr(session, "provisional", None)
+    if report is None:
+        return None
+    told = {
+        "coveredBytes": report.covered_bytes,
+        "grade": report.grade,
+        "score": report.score,
+        "hopeless": report.hopeless,
+        "summary": report.summary,
+        "issues": report.issues,
+        "rows": report.body["rows"],
+        "jobId": report.job_ref,
+        "createdAt": report.created_at,
+    }
+    return told | ({"checks": report.body["checks"]} if whole else {})
 
 
 LISTED: dict[str, Any] = {
@@ -258,7 +300,7 @@ class SessionList(TenantView):
 
     def get(self, request: Request) -> Response:
         """List uploads, newest first; `state=live` are those not at an end."""
-        rows = UploadSession.of(self.actor.tenant_id).select_related("dataset", "version")
+        rows = UploadSession.of(self.actor.tenant_id).select_related("dataset", "version", "provisional")
         state = request.query_params.get("state", "")
         if state == "live":
             rows = rows.filter(state__in=LIVE_STATES)
@@ -284,7 +326,7 @@ class SessionDetail(TenantView):
     )
     def get(self, request: Request, ref: str) -> Response:
         """Show an upload; its bytes are sent by tus to the same address."""
-        return respond(request, {"upload": render(self.find(UploadSession, ref))})
+        return respond(request, {"upload": render(self.find(UploadSession, ref), whole=True)})
 
 
 class PartSerializer(serializers.Serializer):

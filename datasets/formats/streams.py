@@ -19,6 +19,7 @@ from datasets.formats.errors import ChecksumInvalid, CompressionBomb, FileDamage
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 _READ_BYTES = 1 << 18
+_LINE_BYTES = 1 << 20
 # Real tick data packs 3 to 50 times; identical rows about 300 times. Below this size nobody is hurt.
 BOMB_RATIO = 200
 BOMB_BYTES = 64 << 20
@@ -27,6 +28,43 @@ BOMB_BYTES = 64 << 20
 def packing(head: bytes) -> str | None:
     """Return `gzip`, `bz2`, `zstd` or None, by magic bytes."""
     return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
+
+
+class Prefix:
+    """The bytes of a file before `stop`, for readers that read on and ask where they are; `close` closes the file."""
+
+    def __init__(self, file: IO[bytes], stop: int):
+        self._file, self.stop = file, stop
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on, never past `stop`."""
+        left = max(0, self.stop - self._file.tell())
+        return self._file.read(left if size < 0 else min(size, left))
+
+    def seek(self, offset: int) -> int:
+        """Go to an offset from the start."""
+        return self._file.seek(offset)
+
+    def tell(self) -> int:
+        """Return where the next byte is read."""
+        return self._file.tell()
+
+    def __enter__(self) -> Prefix:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def open_prefix(source: str | int | Path, stop: int, *, whole_lines: bool) -> Prefix:
+    """Open what lies before `stop` as a file of its own; with `whole_lines` it ends with the last line that does."""
+    file = open_raw(source)
+    if whole_lines:
+        file.seek(max(0, stop - _LINE_BYTES))
+        last = file.read(min(stop, _LINE_BYTES)).rfind(b"\n")
+        stop = max(0, stop - _LINE_BYTES) + last + 1 if last >= 0 else stop
+    file.seek(0)
+    return Prefix(file, stop)
 
 
 def open_raw(source: str | int | Path) -> IO[bytes]:

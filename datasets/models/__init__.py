@@ -2,6 +2,7 @@
 
 from datasets.models.bulk import BulkAction, BulkItem, ItemState
 from datasets.models.dataset import Dataset, DatasetVersion, Status, VersionFile
+from datasets.models.provisional import ProvisionalReport
 from datasets.models.quality import QualityReport
 from datasets.models.shipment import UploadPart, UploadShipment
 from datasets.models.upload import UploadLeaf, UploadSession
@@ -14,6 +15,7 @@ __all__ = [
     "DatasetVersion",
     "ItemState",
     "ListColumns",
+    "ProvisionalReport",
     "QualityReport",
     "SavedView",
     "Status",

@@ -151,7 +151,7 @@ class HomePart(Page):
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return the recent uploads and the steps that are done."""
-        rows = UploadSession.of(self.actor.tenant_id).select_related("dataset", "version", "user")
+        rows = UploadSession.of(self.actor.tenant_id).select_related("dataset", "version", "user", "provisional")
         live = list(rows.filter(state__in=LIVE_STATES).order_by("-updated_at")[:5])
         recent = list(rows.filter(state=UploadState.FINISHED).order_by("-created_at")[:5])
         done = self._checklist()

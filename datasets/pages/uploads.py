@@ -65,7 +65,7 @@ class Uploads(Page):
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return the unfinished sessions and one page of all."""
-        rows = UploadSession.of(self.actor.tenant_id).select_related("dataset", "version", "user")
+        rows = UploadSession.of(self.actor.tenant_id).select_related("dataset", "version", "user", "provisional")
         live = list(rows.filter(state__in=LIVE_STATES).order_by("-updated_at")[:50])
         pager = tables.page(self.request, rows.exclude(state__in=LIVE_STATES).exclude(concat=PARTIAL))
         return {
@@ -88,6 +88,7 @@ def told(session: UploadSession) -> dict[str, Any]:
         "moving": _moving(session),
         "whole": session.is_whole,
         "amount": _amount(session),
+        "early": getattr(session, "provisional", None),
         "line": f"nexus upload --resume {session.ref} {session.filename}",
     }
 
@@ -195,6 +196,21 @@ def _partial(session: UploadSession) -> dict[str, Any]:
         "twin": f"/v1/uploads/{session.ref}",
         "copy": copy.commands("GET", f"/v1/uploads/{session.ref}", cli="nexus session list"),
     }
+
+
+class Early(Page):
+    """What the first bytes of an upload say while the others come in; the wizard shows it below the bar."""
+
+    template = fragment = "uploads/_early.html"
+
+    def context(self, **kwargs: Any) -> dict[str, Any]:
+        """Return the provisional report, if there is one."""
+        session = self.find(UploadSession, kwargs["ref"])
+        return {
+            "session": session,
+            "early": getattr(session, "provisional", None),
+            "coming": session.state == UploadState.OPEN,
+        }
 
 
 class Resniff(Page):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from datasets.formats import readers, targets
+from datasets.formats import readers, streams, targets
 from datasets.formats.batches import MappedBatch
 from datasets.formats.errors import ColumnMissing, MappingIncomplete
 from datasets.market import calendars, intervals, kinds
@@ -39,29 +39,39 @@ _DROPS = ("duplicates.ids", "duplicates.bars", "duplicates.bar_conflicts")
 def scan(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Check a raw file and write its canonical files to `out_dir` -> {files, report, rejects, rows, interval}.
 
-    params: raw (path), plan, profile, thresholds, calendar, interval, out_dir, symbol, venue, nowNs. Refuses
-    ThresholdUnknown, CalendarUnknown, FrequencyUnsupported and what is wrong with the plan; whatever is wrong with
-    the file is in the report.
+    params: raw (path), plan, profile, thresholds, calendar, interval, out_dir, symbol, venue, nowNs, and `stop` when
+    only the bytes before it are here: that they end there is then no fault. Refuses ThresholdUnknown, CalendarUnknown,
+    FrequencyUnsupported and what is wrong with the plan; whatever is wrong with the file is in the report.
     """
     started = time.monotonic()
     limits = thresholds.resolve(params.get("profile"), params.get("thresholds"))
     found = _Scan(params, limits)
-    size, done = _size(params["raw"]), 0
-    progress = Progress(emit, "validate", size, "bytes")
-    try:
-        for batch in readers.open_batches(params["raw"], found.plan):
-            found.take(batch)
-            done = batch.bytes_read
-            progress.report(done, rows=found.intake.read)
-        done = size
-    except (MappingIncomplete, ColumnMissing):
-        raise  # the plan is wrong, not the file
-    except Unprocessable as problem:
-        found.stopped(problem)
+    with _opened(params, found.plan) as file:
+        size, done = file.stop if isinstance(file, streams.Prefix) else _size(params["raw"]), 0
+        progress = Progress(emit, "validate", size, "bytes")
+        try:
+            for batch in readers.mapped_batches(file, found.plan):
+                found.take(batch)
+                done = batch.bytes_read
+                progress.report(done, rows=found.intake.read)
+            done = size
+        except (MappingIncomplete, ColumnMissing):
+            raise  # the plan is wrong, not the file
+        except Unprocessable as problem:
+            if not isinstance(file, streams.Prefix) or file.tell() < file.stop:
+                found.stopped(problem)
     progress.report(done, last=True, rows=found.intake.read)
     answer = found.finish(params.get("profile") or "standard")
     answer["report"]["durationMs"] = round((time.monotonic() - started) * 1000)
     return answer
+
+
+def _opened(params: dict[str, Any], plan: dict[str, Any]) -> Any:
+    if params.get("stop") is None:
+        return streams.open_raw(params["raw"])
+    with streams.open_raw(params["raw"]) as file:
+        plain = plan["format"] in ("csv", "jsonl") and streams.packing(file.read(4)) is None
+    return streams.open_prefix(params["raw"], params["stop"], whole_lines=plain)
 
 
 def _size(raw: str | int | Path) -> int:

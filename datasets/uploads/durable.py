@@ -15,7 +15,7 @@ from django.conf import settings
 
 from datasets.models.upload import UploadLeaf, UploadSession, UploadState
 from datasets.storage import faults
-from datasets.uploads import disk, ledger, parts, quota, shipping
+from datasets.uploads import disk, ledger, parts, provisional, quota, shipping
 from datasets.uploads.errors import ChunkRefused, OffsetConflict
 from datasets.uploads.headers import Checksum
 from tradenexus import db, failpoints
@@ -149,9 +149,11 @@ class Writer:
             _sync(self.session, self._descriptor)
             self._broken = False
             failpoints.hit("uploads.synced")
+            before = self.session.offset
             record(self.session, self._ledger.offset, self._leaves)
             failpoints.hit("uploads.recorded")
             self._leaves.clear()
+            provisional.ask(self.session, before)
 
     def finish(self) -> None:
         """End a body that came whole: verify its checksum, if it has one, then save."""

@@ -152,7 +152,8 @@ def refuse_gone(session: UploadSession) -> None:
     ended = session.state in {UploadState.EXPIRED, UploadState.TERMINATED}
     if ended or (session.state == UploadState.OPEN and session.expires_at <= db.now()):
         verb = "was cancelled" if session.state == UploadState.TERMINATED else "expired"
-        raise UploadGone(f"This upload {verb}; start a new one.", {"state": session.state})
+        why = f" ({session.error['message']})" if session.error else ""
+        raise UploadGone(f"This upload {verb}{why}; start a new one.", {"state": session.state})
 
 
 def settled(session: UploadSession, descriptor: int | None) -> UploadSession:

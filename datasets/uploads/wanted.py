@@ -85,6 +85,7 @@ class NewUpload:
             timestamp_unit=pairs.get("timestampUnit", ""),
             vendor=pairs.get("vendor", ""),
             asset_class=pairs.get("assetClass", ""),
+            further={"abortEarly": True} if pairs.get("abortEarly") == "true" else {},
             header=header,
         )
 

@@ -198,7 +198,7 @@ class Wizard extends HTMLElement {
     const candles = said.kind === "bars" ? "" : form.candles.value;
     const then = { validate: form.validate.checked, publish: form.publish.value };
     if (candles && then.validate) then.candles = candles;
-    const body = { filename: parcel.name, contentType: parcel.file.type || "application/octet-stream", sizeBytes: parcel.file.size, profile: form.profile.value, then, ...said };
+    const body = { filename: parcel.name, contentType: parcel.file.type || "application/octet-stream", sizeBytes: parcel.file.size, profile: form.profile.value, then, abortEarly: form.abortEarly.checked, ...said };
     for (const name of ["symbol", "name"]) if (form[name].value.trim() && !form[name].disabled) body[name] = form[name].value.trim();
     for (const name of ["venue", "calendar", "vendor", "assetClass"]) if (form[name].value.trim()) body[name] = form[name].value.trim();
     if (form.dataset.value) body.datasetId = form.dataset.value;

@@ -22,6 +22,7 @@ export class Queue {
     const row = this.#row(parcel);
     this.rows.push(row);
     this.list.append(row.element);
+    window.htmx?.process(row.element);
     parcel.transfer.addEventListener("change", () => this.#changed(row));
     this.#changed(row);
     this.#next();
@@ -53,8 +54,14 @@ export class Queue {
     const words = make("p", { class: "progress-words", "data-words": true });
     const buttons = make("div", { class: "buttons" });
     const element = make("li", { class: "up-row", "data-upload": parcel.transfer.uploadId },
-      make("div", { class: "up-row-head" }, make("b", { class: "wrap" }, parcel.name), buttons), bar, words);
+      make("div", { class: "up-row-head" }, make("b", { class: "wrap" }, parcel.name), buttons), bar, words, this.#early(parcel));
     return { parcel, transfer: parcel.transfer, element, bar, words, buttons, shown: "" };
+  }
+
+  /** Where the server shows what the first bytes say, while the others are on their way; the upload's own page has it. */
+  #early(parcel) {
+    const asked = { "hx-get": `/uploads/${parcel.transfer.uploadId}/_early/`, "hx-trigger": "load delay:2s", "hx-swap": "outerHTML" };
+    return this.list.closest("nx-upload") && make("div", asked);
   }
 
   #changed(row) {

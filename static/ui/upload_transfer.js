@@ -146,7 +146,7 @@ export class Transfer extends EventTarget {
       this.#turn("retrying", "The server is not reached, trying again every 10 s");
       this.again = setTimeout(() => this.state === "retrying" && this.start(), 10000);
     } else {
-      const gone = status === 404 || status === 410;
+      const gone = (status === 404 || status === 410) && !ours(error); // a HEAD has no body to say more
       this.problem = problem;
       this.#turn("failed", gone ? "The server no longer has this upload: it was cancelled or it expired. Start it again." : problem.message);
     }

@@ -51,7 +51,8 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def stack(chromium, tmp_path_factory) -> Iterator[Stack]:
     """A stack on which the demo's story was told."""
-    one = Stack(tmp_path_factory.mktemp("browser") / "home", rows=40_000)
+    home = tmp_path_factory.mktemp("browser") / "home"
+    one = Stack(home, rows=40_000, NEXUS_PROVISIONAL_BYTES=str(256 << 20))  # a look from 4 MiB on
     try:
         one.told, _ = killer.tell(one)
         yield one

@@ -142,6 +142,26 @@ def test_a_reload_goes_on_with_the_same_file_and_no_other(page, tmp_path):
     ends_well(page)
 
 
+def test_a_file_that_cannot_pass_is_told_of_and_stopped_while_it_comes(page, tmp_path):
+    path = tmp_path / "hopeless.csv"
+    rows = (f"{1_700_000_000_000 + at * 977},BTC-USD,-37000.5,0.1,buy,{at}\n" for at in range(340_000))
+    path.write_text("time,symbol,price,amount,side,id\n" + "".join(rows))
+    assert path.stat().st_size * 3 // 10 > 4 << 20
+    choose(page, path)
+    page.click("[data-to-map]")
+    page.click("[data-to-options]")
+    page.check("[name=abortEarly]")
+    slow(page, 1_200_000)
+    page.click("[data-start]")
+    early = page.locator(f"{ROW} .up-early")
+    expect(early).to_contain_text("So far, of the first", timeout=60_000)
+    expect(early).to_contain_text("Whatever still comes, this file cannot pass validation")
+    expect(page.locator(ROW)).to_have_attribute("data-state", "failed", timeout=30_000)
+    expect(page.locator(f"{ROW} .progress-words")).to_contain_text("was cancelled")
+    go(page, f"/uploads/{page.locator(ROW).get_attribute('data-upload')}/")
+    expect(page.locator("#outcome")).to_contain_text("This upload was stopped early, as was asked")
+
+
 def test_a_pause_keeps_what_was_sent(page, tmp_path):
     begin(page, trades(tmp_path / "pause.csv", 120_000), 1_600_000)
     sent(page, 20)

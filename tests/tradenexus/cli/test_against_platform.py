@@ -65,6 +65,16 @@ def test_a_file_goes_all_the_way(server, nexus, tape, home, monkeypatch):
     assert nexus("validate", sent.json["datasetId"]).code == 4
 
 
+def test_an_upload_may_ask_to_be_stopped_early_and_the_list_tells_what_is_known(server, nexus, tape):
+    sent = nexus("upload", tape, "--no-validate", "--abort-early", "--json")
+    assert sent.code == 0, sent.err
+    (session,) = nexus("session", "list", "--all", "--json").json
+    assert (session["id"], session["provisional"]) == (sent.json["uploadId"], None)  # too small for a look
+    with server.client() as client:
+        version = client.get(f"/v1/datasets/{sent.json['datasetId']}/versions/1").json()["version"]
+    assert version["params"]["abortEarly"] is True
+
+
 def test_a_server_killed_in_the_middle_of_an_upload_gets_the_same_bytes(server, nexus, home):
     big = home / "big.csv"
     big.write_bytes(b"timestamp,price,amount\n" + b"1704067200000,1,2\n" * 400_000)

@@ -23,6 +23,7 @@ COLUMNS = (
     Column("OFFSET", "offset", right=True),
     Column("LENGTH", "sizeBytes", right=True),
     Column("STATE", "state", state=True),
+    Column("SO FAR", "provisional.grade", state=True, drop=1),
     Column("PART OF", "finalId|concat", drop=4),
     Column("EXPIRES", "expiresAt", drop=3),
     Column("DATASET", "datasetId", drop=2),

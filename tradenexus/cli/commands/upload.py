@@ -26,7 +26,11 @@ COLUMNS = (
     Column("SIZE", "sizeBytes", drop=2, right=True),
     Column("SHA-256", "sha256", drop=4),
 )
+_NOT_READING = ("name", "datasetId", "vendor", "assetClass", "abortEarly")  # what of the init says nothing of the file
 Files = Annotated[list[str], typer.Argument(help="Files to send, or URLs to fetch and send.")]
+AbortEarly = Annotated[
+    bool, typer.Option("--abort-early", help="Stop when the first bytes show that the file cannot pass.")
+]
 RateLimit = Annotated[str | None, typer.Option(metavar="RATE", help="At most this many bytes a second, as in 20M.")]
 
 
@@ -50,6 +54,7 @@ def upload(
     parallel: Annotated[int, typer.Option(min=1, max=16, help="Files side by side.")] = 3,
     rate_limit: RateLimit = None,
     no_validate: Annotated[bool, typer.Option("--no-validate", help="Stop at `uploaded`.")] = False,
+    abort_early: AbortEarly = False,
     profile: params.QualityProfile = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until validation has ended.")] = False,
 ) -> None:
@@ -63,8 +68,7 @@ def upload(
     answers = opening.answers_of(mapping=mapping, tz=tz, ts_unit=ts_unit, kind=kind, symbol=symbol, venue=venue)
     _check_flags(files, name, dataset, resume, no_resume)
     limit = _rate(rate_limit)
-    target = references.resolve(nx.client, dataset).dataset_id if dataset else None
-    extra = _given(name=name, datasetId=target, vendor=vendor, assetClass=asset_class)
+    extra = _extra(nx, dataset, name=name, vendor=vendor, assetClass=asset_class, abortEarly=abort_early or None)
     if dry_run:
         return _plan(nx, files, answers | extra)
     parcels = [_parcel(nx, file, answers, extra, resume, no_resume, ask=not no_validate) for file in files]
@@ -87,7 +91,8 @@ def _check_flags(files: list[str], name: str | None, dataset: str | None, resume
         raise Usage("--dataset and --name exclude each other")
 
 
-def _given(**said: str | None) -> dict[str, str]:
+def _extra(nx: Any, dataset: str | None, **said: str | bool | None) -> dict[str, str | bool]:
+    said["datasetId"] = references.resolve(nx.client, dataset).dataset_id if dataset else None
     return {name: value for name, value in said.items() if value is not None}
 
 
@@ -115,7 +120,7 @@ def _plan(nx: Any, files: list[str], answers: dict[str, Any]) -> None:
     if any(urls.is_url(file) for file in files):
         raise Usage("--dry-run looks at files that are here", why="a URL would have to be fetched for it")
     paths = [Path(file) for file in files]
-    known = {key: value for key, value in answers.items() if key not in ("name", "datasetId", "vendor", "assetClass")}
+    known = {key: value for key, value in answers.items() if key not in _NOT_READING}
     plans = [
         {
             "file": str(path),

@@ -1,0 +1,50 @@
+"""Asks for a look at the first bytes of an upload while the others still come in, at a few marks; see `checking`.
+
+Formats whose first bytes mean nothing without their last ones (Parquet, Arrow), partial uploads, and uploads whose
+bytes go on into a bucket are not looked at.
+"""
+
+from __future__ import annotations
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError
+
+from datasets.models.upload import UploadSession
+from datasets.uploads import parts
+from tradenexus import db
+from tradenexus.actor import Actor
+from tradenexus.jobs import queue
+
+log = structlog.get_logger(__name__)
+JOB = "upload.check"
+SHARES = (0.1, 0.3, 0.6)
+
+
+def marks(length: int | None) -> list[int]:
+    """Return at how many bytes an upload of this length is looked at; a length of None is one not yet told.
+
+    A tenth, three tenths and six tenths of it; of a large one a quarter of NEXUS_PROVISIONAL_BYTES and all of it. Below
+    a 64th of that (16 MiB) the upload is over before its report is there.
+    """
+    most = settings.NEXUS_PROVISIONAL_BYTES
+    if length is None or length * SHARES[-1] > most:
+        chosen = [most // 4, most]
+    else:
+        chosen = [int(length * share) for share in SHARES]
+    return [mark for mark in chosen if mark >= max(1, most // 64)]
+
+
+def ask(session: UploadSession, before: int) -> None:
+    """Start a look at an upload whose durable offset moved over a mark; what goes wrong here never stops the bytes."""
+    passed = [mark for mark in marks(session.length) if before < mark <= session.offset]
+    if not passed or session.version_id is None or session.is_whole or parts.step(session):
+        return
+    # The owner of the upload asks; there is no request any more when a long body is still coming in.
+    actor = Actor(tenant_id=session.tenant_id, user_id=session.user_id, request_id=session.ref)
+    params = {"uploadId": session.ref, "bytes": passed[-1]}
+    try:
+        with db.atomic():
+            queue.submit(actor, JOB, params, subject=session.ref, dedupe=f"check {session.ref}", priority=-5)
+    except DatabaseError:
+        log.warning("upload_check_not_asked", upload=session.ref, exc_info=True)

@@ -1,0 +1,29 @@
+"""Where an upload is looked at before it is whole, and when."""
+
+from __future__ import annotations
+
+import pytest
+
+from datasets.uploads import provisional
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("length", "looked_at"),
+    [
+        (26 * MIB, []),
+        (100 * MIB, [30 * MIB, 60 * MIB]),
+        (1000 * MIB, [100 * MIB, 300 * MIB, 600 * MIB]),
+        (100 << 30, [256 * MIB, 1 << 30]),
+        (None, [256 * MIB, 1 << 30]),
+    ],
+)
+def test_marks_are_few_and_bounded(settings, length, looked_at):
+    settings.NEXUS_PROVISIONAL_BYTES = 1 << 30
+    assert provisional.marks(length) == looked_at
+
+
+def test_nothing_is_looked_at_when_it_is_turned_off(settings):
+    settings.NEXUS_PROVISIONAL_BYTES = 0
+    assert provisional.marks(1 << 30) == provisional.marks(None) == []
