@@ -4,6 +4,7 @@ with Server(tmp_path) as server:
     server.owner, server.stranger          # API keys of two workspaces
     server.kill(); server.start()          # as often as wanted, on the same data
     server.work()                          # run the queued jobs until none is due
+    with server.working(): ...             # run them as they come
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -48,6 +50,15 @@ while time.monotonic() < deadline:
         break
     time.sleep(0.2)
 print(done)
+"""
+_WORKER = """
+import os, time, django; django.setup()
+from tradenexus.jobs import runner, sweep
+parent = os.getppid()
+while os.getppid() == parent:
+    sweep.gone()
+    if not runner.wake():
+        time.sleep(0.05)
 """
 
 
@@ -174,6 +185,20 @@ class Server:
     def work(self, **settings: str) -> int:
         """Run jobs until none is left, those of dead workers included; return how many ran."""
         return int(self.run(_WORK, **settings).split()[-1])
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Run jobs as they come, in a process beside the server, while the block lasts."""
+        with (self.home / "worker.log").open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-c", _WORKER], env=self.environment, cwd=ROOT, stdout=log, stderr=log
+            )
+        try:
+            yield
+            assert worker.poll() is None, (self.home / "worker.log").read_text()[-4000:]
+        finally:
+            worker.kill()
+            worker.wait()
 
     def client(self, key: str | None = None, **headers: str) -> httpx.Client:
         """Return an HTTP client with a key (default the owner's)."""
