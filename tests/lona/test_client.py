@@ -46,7 +46,7 @@ def server():
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     running.seen, running.script = [], lambda handler: handler.answer(200, {"data": {"id": "x"}})
     running.url = f"http://127.0.0.1:{running.server_port}"
-    thread = threading.Thread(target=running.serve_forever, daemon=True)
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     yield running
     running.shutdown()
@@ -209,7 +209,7 @@ def test_a_list_of_another_form_is_unreadable(lona, server, body):
 def test_the_token_goes_to_the_gateway_only(lona, server, tmp_path, settings):
     elsewhere = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     elsewhere.seen, elsewhere.script = [], lambda handler: handler.answer(200, b"timestamp\n")
-    threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
+    threading.Thread(target=elsewhere.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
         url = f"http://127.0.0.1:{elsewhere.server_port}/file.csv"
         lona.fetch_symbol_data({"id": "x", "file_url": url}, tmp_path / "back")

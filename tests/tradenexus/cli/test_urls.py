@@ -54,7 +54,7 @@ def elsewhere():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
     server.seen, server.cuts = [], []
     server.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()

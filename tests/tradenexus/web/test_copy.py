@@ -34,7 +34,7 @@ class _Answer(http.server.BaseHTTPRequestHandler):
 def served():
     """The address of a server that answers everything with the same bytes."""
     server = http.server.HTTPServer(("127.0.0.1", 0), _Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
