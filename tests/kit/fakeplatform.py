@@ -161,6 +161,7 @@ class FakePlatform:
 class Handler(BaseHTTPRequestHandler):
     platform: FakePlatform
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body go separately: the body would wait 40 ms for a word about the head
 
     def log_message(self, *_: Any) -> None:
         """Keep quiet."""
