@@ -15,6 +15,16 @@ hypothesis.settings.register_profile("tests", deadline=None, suppress_health_che
 hypothesis.settings.load_profile("tests")
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup) -> None:
+    """The test database, emptied quickly after tests that commit."""
+    from django.test import TransactionTestCase
+
+    from tests.kit import emptying
+
+    TransactionTestCase._fixture_teardown = emptying.after_test  # type: ignore[method-assign]
+
+
 @pytest.fixture
 def owner(db):
     """The admin of the first workspace."""
