@@ -21,6 +21,7 @@ from lona.sandbox.knobs import Knobs
 from lona.sandbox.store import Store, timestamp
 
 RUNS_MAX = 5
+TURNED_S = 0.1  # a turned knob is looked at this often
 LINE_MAX_BYTES = 256 * 1024 * 1024
 ROOT = Path(__file__).resolve().parents[2]
 FORCED = {
@@ -67,12 +68,12 @@ class Runs:
                 await self._execute(row)
 
     async def _execute(self, row: sqlite3.Row) -> None:
-        waited = (datetime.now(UTC) - datetime.fromisoformat(row["created_at"])).total_seconds()
-        await asyncio.sleep(max(0.0, self._knobs.pending_seconds - waited))
+        waited_s = (datetime.now(UTC) - datetime.fromisoformat(row["created_at"])).total_seconds()
+        await self._until_past("pending_seconds", time.monotonic() - waited_s)
         started = time.monotonic()
         self._move(row["id"], "PENDING", "EXECUTING", progress=0.0, runs=row["runs"] + 1)
         outcome = _forced(row) or await self._simulated(row)
-        await asyncio.sleep(max(0.0, self._knobs.executing_seconds - (time.monotonic() - started)))
+        await self._until_past("executing_seconds", started)
         if "error" in outcome:
             self._move(row["id"], "EXECUTING", "FAILED", progress=None, **outcome)
             log.info("report failed", extra={"report_id": row["id"], "reason": outcome["error"][:500]})
@@ -81,9 +82,14 @@ class Runs:
             await self._complete(row["id"])
 
     async def _complete(self, report_id: str) -> None:
-        await asyncio.sleep(self._knobs.processing_seconds)
+        await self._until_past("processing_seconds", time.monotonic())
         self._move(report_id, "PROCESSING", "COMPLETED", progress=1.0)
         log.info("report completed", extra={"report_id": report_id})
+
+    async def _until_past(self, knob: str, since: float) -> None:
+        """Wait as long as the knob says, also when it is turned meanwhile: one long run must not keep all others."""
+        while (left_s := getattr(self._knobs, knob) - (time.monotonic() - since)) > 0:
+            await asyncio.sleep(min(left_s, TURNED_S))
 
     def _move(self, report_id: str, old: str, new: str, **values: object) -> None:
         changes = {"status": new, "updated_at": timestamp(), **values}
