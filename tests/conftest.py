@@ -15,6 +15,22 @@ hypothesis.settings.register_profile("tests", deadline=None, suppress_health_che
 hypothesis.settings.load_profile("tests")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Hand out the longest modules first."""
+    from tests.kit import order
+
+    return order.LongestFirst(config, log) if config.getoption("dist") == "loadscope" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    if hasattr(config, "workerinput"):
+        from tests.kit import order
+
+        order.sort(items)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup) -> None:
     """The test database, emptied quickly after tests that commit."""

@@ -31,10 +31,10 @@ def versions(one: story.Story, name: str) -> list[tuple]:
     ]
 
 
-def test_second_telling_finds_what_the_first_one_made(stack):
-    first = tell(stack)
+def test_second_telling_finds_what_the_first_one_made(told):
+    first = told.story
     before = versions(first, story.TAPE)
-    second = tell(stack)
+    second = tell(told.stack)
     assert second.again
     assert second.candles["contentDigest"] == first.candles["contentDigest"]
     assert second.publication["id"] == first.publication["id"]
