@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import random
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -15,7 +15,7 @@ from django.http.request import validate_host
 
 from tradenexus.actor import Actor
 from tradenexus.errors import ProblemError
-from tradenexus.events.hub import Subscription, frame, head_of, hub
+from tradenexus.events.hub import Subscription, frame, head_of, hub, text_of
 from tradenexus.events.models import Event
 from tradenexus.limits import sockets
 from tradenexus.middleware import request_id_from
@@ -50,8 +50,8 @@ class EventConsumer(AsyncWebsocketConsumer):
             return
         self.subscription = await hub().subscribe(actor.tenant_id)
         await self.accept()
-        feed, keep = self._feed(actor, self.subscription, since), self._keep_seat()
-        self.tasks = (asyncio.create_task(feed), asyncio.create_task(keep))
+        feed = asyncio.create_task(self._feed(actor, self.subscription, since))
+        self.tasks = (feed, asyncio.create_task(self._keep_seat()), asyncio.create_task(self._recheck(feed)))
 
     async def disconnect(self, code: int) -> None:
         """Let go of the subscription and the seat."""
@@ -78,6 +78,14 @@ class EventConsumer(AsyncWebsocketConsumer):
             await asyncio.sleep(sockets.RENEW_S)
             await sync_to_async(sockets.seated, thread_sensitive=False)(*self.seat)
 
+    async def _recheck(self, feed: asyncio.Task[None]) -> None:
+        """Ask every few seconds whether the watcher may still watch, each at its own time: many came together."""
+        await asyncio.sleep(random.uniform(0, RECHECK_S))  # noqa: S311 - only spreads them
+        while await self._authorised() is not None:
+            await asyncio.sleep(RECHECK_S)
+        feed.cancel()  # nothing may be sent after the close
+        await self.close(NO_LONGER_ALLOWED)
+
     async def _feed(self, actor: Actor, subscription: Subscription, since: int | None) -> None:
         head = await head_of(actor.tenant_id)
         last = head if since is None else since
@@ -96,23 +104,14 @@ class EventConsumer(AsyncWebsocketConsumer):
         await self._live(subscription, last)
 
     async def _live(self, subscription: Subscription, last: int) -> None:
-        checked = asyncio.get_running_loop().time()
         while True:
-            try:
-                event = await asyncio.wait_for(subscription.queue.get(), RECHECK_S)
-            except TimeoutError:
-                event = None
+            seq, text = await subscription.queue.get()
             if subscription.overflowed:
                 await self.close(TOO_SLOW)
                 return
-            if asyncio.get_running_loop().time() - checked >= RECHECK_S:
-                checked = asyncio.get_running_loop().time()
-                if await self._authorised() is None:
-                    await self.close(NO_LONGER_ALLOWED)
-                    return
-            if event and event["seq"] > last:
-                last = event["seq"]
-                await self._send(event)
+            if seq > last:
+                last = seq
+                await self.send(text_data=text)
 
     async def _authorised(self) -> Actor | None:
         if not _origin_allowed(self.headers.get("origin")):
@@ -135,7 +134,7 @@ class EventConsumer(AsyncWebsocketConsumer):
         return actors.of_user(user, request_id, self.scope["session"].get("tenant_id"))
 
     async def _send(self, event: dict[str, Any]) -> None:
-        await self.send(text_data=json.dumps(event, ensure_ascii=False, default=str))
+        await self.send(text_data=text_of(event))
 
 
 def _replay(actor: Actor, last: int) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -31,13 +32,13 @@ class Subscription:
 
     def __init__(self, tenant_id: UUID):
         self.tenant_id = tenant_id
-        self.queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(QUEUE_LIMIT)
+        self.queue: asyncio.Queue[tuple[int, str]] = asyncio.Queue(QUEUE_LIMIT)  # number and JSON text
         self.overflowed = False
 
-    def put(self, frame: dict[str, Any]) -> None:
+    def put(self, seq: int, text: str) -> None:
         """Hand over one event; a full queue marks the subscription instead of holding others up."""
         try:
-            self.queue.put_nowait(frame)
+            self.queue.put_nowait((seq, text))
         except asyncio.QueueFull:
             self.overflowed = True
 
@@ -98,7 +99,7 @@ class Hub:
                 continue
             self._last[event["tenant"]] = event["seq"]
             for subscription in self._watchers.get(event["tenant"], ()):
-                subscription.put(event["frame"])
+                subscription.put(event["seq"], event["text"])
 
     async def _listen(self, ended: asyncio.Event) -> None:
         """Turn messages into signals. The client may swallow a cancel, so each wait is short and looks at `ended`."""
@@ -123,6 +124,11 @@ def frame(event: Event) -> dict[str, Any]:
     return {"seq": event.seq, "at": at, "type": event.type, "object": event.subject, **event.data}
 
 
+def text_of(told: dict[str, Any]) -> str:
+    """Return a frame as it is sent: made once, however many watch."""
+    return json.dumps(told, ensure_ascii=False, default=str)
+
+
 def _read(last: dict[UUID, int]) -> list[dict[str, Any]]:
     close_old_connections()
     heads = Head.objects.filter(tenant_id__in=last).values_list("tenant_id", "event_seq")
@@ -130,7 +136,7 @@ def _read(last: dict[UUID, int]) -> list[dict[str, Any]]:
     for tenant_id, seq in heads:
         if seq > last[tenant_id]:
             events = Event.of(tenant_id).filter(seq__gt=last[tenant_id]).order_by("seq")[:BATCH]
-            fresh += [{"tenant": tenant_id, "seq": event.seq, "frame": frame(event)} for event in events]
+            fresh += [{"tenant": tenant_id, "seq": event.seq, "text": text_of(frame(event))} for event in events]
     return fresh
 
 
