@@ -26,10 +26,11 @@ _left = int(_nth) if _nth.isdigit() else 1
 
 
 def hit(name: str) -> None:
-    """Kill this process with SIGKILL when the named place is the armed one and its count is reached."""
+    """Kill this process with SIGKILL when the named place is the armed one and its count is reached, and say so."""
     global _left
     if name != _armed:
         return
     _left -= 1
     if _left <= 0:
+        os.write(2, f"NEXUS_FAIL_AT: killed at {name}\n".encode())
         os.kill(os.getpid(), signal.SIGKILL)

@@ -148,10 +148,21 @@ class Server:
             time.sleep(0.05)
         raise RuntimeError(f"the server did not start: {(self.home / 'server.log').read_text()[-4000:]}")
 
-    def wait_killed(self) -> None:
-        """Wait until the process has died of itself."""
+    def wait_killed(self, place: str = "") -> None:
+        """Wait until the process has died of itself, at the place (tradenexus.failpoints) when one was armed."""
         assert self._process is not None
-        self._process.wait(30)
+        assert self._process.wait(30) == -signal.SIGKILL
+        last = (self.home / "server.log").read_text().rpartition("NEXUS_FAIL_AT: killed at ")[2]
+        assert not place or last == f"{place.partition(':')[0]}\n"
+
+    def work_until_killed(self, place: str) -> None:
+        """Run jobs until the process that runs them dies at the place."""
+        try:
+            self.work(NEXUS_FAIL_AT=place)
+        except RuntimeError as death:
+            assert f"killed at {place.partition(':')[0]}\n" in str(death)  # noqa: PT017 - the caller must not need it
+        else:
+            raise AssertionError(f"{place} was not reached")
 
     def kill(self) -> None:
         """End the process at once (SIGKILL)."""

@@ -13,6 +13,12 @@ import pytest
 from tests.house.tree import APPS, ROOT, python
 from tradenexus import failpoints
 
+LISTED = set(re.findall(r"\b(?:uploads|join|ingest|jobs|storage)\.[a-z_]+", failpoints.__doc__ or ""))
+KILLED_IN = (
+    "datasets/uploads/test_kills.py",
+    "datasets/uploads/test_shipping_kills.py",
+    "tradenexus/jobs/test_watchdog.py",
+)
 TWICE = "from tradenexus import failpoints\nfor _ in range(2): failpoints.hit('a.place'); print('alive')"
 
 
@@ -20,7 +26,15 @@ def test_every_place_is_listed_where_one_looks_for_it():
     placed = set()
     for path in python(*APPS):
         placed |= set(re.findall(r'failpoints\.hit\("([a-z_.]+)"\)', path.read_text()))
-    assert placed == set(re.findall(r"\b(?:uploads|join|ingest|jobs|storage)\.[a-z_]+", failpoints.__doc__ or ""))
+    assert placed == LISTED
+
+
+def test_at_every_place_something_is_killed():
+    """Each of these tests fails unless a process says that it dies there."""
+    armed = set()
+    for name in KILLED_IN:
+        armed |= set(re.findall(r'"([a-z_]+\.[a-z_]+)(?::\d+)?"', (ROOT / "tests" / name).read_text()))
+    assert LISTED - armed == set()
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_the_server_killed_at_a_step_resumes(fragile, place):
         fragile.start(NEXUS_FAIL_AT=place)
         with contextlib.suppress(httpx.HTTPError):
             tus.patch(client, url, 0, DATA)
-        fragile.wait_killed()
+        fragile.wait_killed(place)
         fragile.start()
         at = tus.offset(client, url)
         (path,) = (fragile.home / "uploads").glob(f"*/{url.rsplit('_', 1)[1]}/data")
@@ -48,20 +48,23 @@ def test_killed_while_it_creates_nothing_is_there(fragile):
         fragile.start(NEXUS_FAIL_AT="uploads.created")
         with contextlib.suppress(httpx.HTTPError):
             tus.create(client, 10)
-        fragile.wait_killed()
+        fragile.wait_killed("uploads.created")
         fragile.start()
         assert [item["id"] for item in client.get("/v1/uploads").json()["items"]] == before
 
 
-@pytest.mark.parametrize("place", ["ingest.verified", "ingest.stored", "jobs.effect", "ingest.committed"])
+INGEST = ["ingest.verified", "storage.begun", "storage.synced", "storage.linked", "storage.put"]
+INGEST += ["ingest.stored", "jobs.effect", "ingest.committed"]
+
+
+@pytest.mark.parametrize("place", INGEST)
 def test_the_ingest_killed_at_a_step_runs_again(fragile, place):
     with fragile.client() as client:
         url = tus.create(client, len(DATA))
         assert tus.patch(client, url, 0, DATA).status_code == 204
         dataset = client.get(url).json()["upload"]["datasetId"]
         client.post(f"/v1/datasets/{dataset}/uploads:complete", json={})
-        with pytest.raises(RuntimeError):
-            fragile.work(NEXUS_FAIL_AT=place)
+        fragile.work_until_killed(place)
         finish(fragile, client, url)
 
 
@@ -74,7 +77,7 @@ def test_killed_while_the_length_is_told_it_is_told_again(fragile):
         told = {"Upload-Length": str(len(DATA))}
         with contextlib.suppress(httpx.HTTPError):
             tus.patch(client, url, LEAF, b"", **told)
-        fragile.wait_killed()
+        fragile.wait_killed("uploads.declaring")
         fragile.start()
         assert client.head(url, headers=tus.HEADERS).headers["upload-defer-length"] == "1"
         assert tus.patch(client, url, LEAF, DATA[LEAF:], **told).status_code == 204
@@ -93,8 +96,7 @@ def test_the_join_killed_at_a_step_runs_again(fragile, place, asked):
         dataset = client.get(url).json()["upload"]["datasetId"]
         if asked:
             assert client.post(f"/v1/datasets/{dataset}/uploads:complete", json={}).status_code == 202
-        with pytest.raises(RuntimeError):
-            fragile.work(NEXUS_FAIL_AT=place)
+        fragile.work_until_killed(place)
         fragile.work()
         finish(fragile, client, url)
         assert [client.get(part).json()["upload"]["state"] for part in parts] == ["joined"] * 3
@@ -107,7 +109,7 @@ def test_killed_while_a_final_upload_is_created_the_parts_are_as_before(fragile)
         fragile.start(NEXUS_FAIL_AT="uploads.created")
         with contextlib.suppress(httpx.HTTPError):
             tus.final(client, parts)
-        fragile.wait_killed()
+        fragile.wait_killed("uploads.created")
         fragile.start()
         assert [client.get(part).json()["upload"]["state"] for part in parts] == ["open"] * 3
         url = tus.final(client, parts).headers["location"]
@@ -136,7 +138,7 @@ def test_killed_while_a_part_is_mended_it_is_mended_again(fragile, place):
         fragile.start(NEXUS_FAIL_AT=place)
         with contextlib.suppress(httpx.HTTPError):
             client.put(f"{url}/parts/0", content=DATA[:LEAF], headers=tus.BODY)
-        fragile.wait_killed()
+        fragile.wait_killed(place)
         fragile.start()
         assert tus.offset(client, url) == 0
         assert client.put(f"{url}/parts/0", content=DATA[:LEAF], headers=tus.BODY).status_code == 204
@@ -150,7 +152,7 @@ def test_killed_while_what_was_kept_is_dropped_no_damage_is_taken_over(fragile):
         fragile.start(NEXUS_FAIL_AT="uploads.forgotten")
         with contextlib.suppress(httpx.HTTPError):
             tus.patch(client, url, 0, DATA)
-        fragile.wait_killed()
+        fragile.wait_killed("uploads.forgotten")
         fragile.start()
         assert tus.offset(client, url) == 0
         assert tus.patch(client, url, 0, DATA).status_code == 204

@@ -31,6 +31,7 @@ def note(run: Any, word: str) -> None:
 @registry.handler("test.echo", "Echo for a test")
 def echo(run):
     """Finish in an effect."""
+    time.sleep(run.params.get("nap_s", 0.0))
     with run.effect() as effect:
         effect.finish({"echo": run.params.get("text")})
     note(run, "done")
