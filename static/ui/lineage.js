@@ -145,7 +145,7 @@ class NxLineage extends HTMLElement {
     group.append(make("title", {}, `${node.kind}: ${node.label}${node.note ? `, ${node.note}` : ""}`));
     group.append(make("rect", { ...box, width, height, rx: 6, class: node.id === this.found.focus ? "ds-node is-here" : node.on_path ? "ds-node is-path" : "ds-node" }));
     group.append(make("text", { x: box.x + 10, y: box.y + 16, class: "ds-node-kind" }, node.kind));
-    group.append(make("text", { x: box.x + 10, y: box.y + 31, class: "ds-node-name" }, short(node.label, 18)));
+    group.append(make("text", { x: box.x + 10, y: box.y + 31, class: "ds-node-name" }, short(node.label, 17)));
     group.append(make("text", { x: box.x + 10, y: box.y + 45, class: "ds-node-note" }, short(node.note, 28)));
     return group;
   }
@@ -154,7 +154,7 @@ class NxLineage extends HTMLElement {
     const words = `+${node.more[way].hidden.toLocaleString("en")}`;
     const wide = 14 + 7 * words.length;
     const side = way === "up" ? -1 : 1;
-    const at = this.down ? { x: place.x, y: place.y + side * (height / 2) } : { x: place.x + side * (width / 2 - wide / 2), y: place.y + (side * height) / 2 };
+    const at = this.down ? { x: place.x, y: place.y + side * (height / 2) } : { x: place.x + width / 2 - wide / 2, y: place.y + (side * height) / 2 }; // the words begin at the left
     const link = make("a", { href: node.more[way].url, class: "ds-badge", "data-more": way, "data-node": node.id, "aria-label": `${words} ${way === "up" ? "above" : "below"} ${node.label}` });
     link.append(make("rect", { x: at.x - wide / 2, y: at.y - 12, width: wide, height: 24, rx: 12 }), make("text", { x: at.x, y: at.y + 4, "text-anchor": "middle" }, words));
     return link;
