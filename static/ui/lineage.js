@@ -145,7 +145,7 @@ class NxLineage extends HTMLElement {
     group.append(make("title", {}, `${node.kind}: ${node.label}${node.note ? `, ${node.note}` : ""}`));
     group.append(make("rect", { ...box, width, height, rx: 6, class: node.id === this.found.focus ? "ds-node is-here" : node.on_path ? "ds-node is-path" : "ds-node" }));
     group.append(make("text", { x: box.x + 10, y: box.y + 16, class: "ds-node-kind" }, node.kind));
-    group.append(make("text", { x: box.x + 10, y: box.y + 31, class: "ds-node-name" }, short(node.label, 17)));
+    group.append(make("text", { x: box.x + 10, y: box.y + 31, class: "ds-node-name" }, short(node.label, 18)));
     group.append(make("text", { x: box.x + 10, y: box.y + 45, class: "ds-node-note" }, short(node.note, 28)));
     return group;
   }
