@@ -56,7 +56,7 @@ soak: setup
 	@$(PY) -m pytest -m soak $(ARGS)
 
 bench: setup
-	@$(PY) -m benchmarks $(ARGS)
+	@$(PY) -m benchmarks $(or $(ARGS),all)
 
 lint: setup
 	@$(VENV)/bin/ruff check .

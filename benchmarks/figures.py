@@ -20,6 +20,7 @@ import pandas
 import pyarrow
 
 PATH = Path(__file__).resolve().parent.parent / "build" / "figures.json"
+RESULTS = Path(__file__).resolve().parent / "results"
 
 
 @dataclass(frozen=True)
