@@ -252,9 +252,7 @@ def test_every_file_ends_in_its_documented_verdict(owner, cases):
     print(f"grown {grown_kib >> 10} MiB, readers {sorted(mark >> 10 for mark in readers.marks_kib.values())} MiB")
     assert grown_kib < 400 << 10
     assert max(readers.marks_kib.values()) << 10 <= settings.NEXUS_CHILD_MEMORY_BYTES
-    whole = [
-        mark for mark in readers.marks_kib.values() if mark > 50 << 10
-    ]  # the libraries; others only hand on an end
+    whole = [mark for mark in readers.marks_kib.values() if mark > 50 << 10]  # with libraries: no mere mirror
     assert len(whole) >= len(cases), "a reader was not seen"
     listed = owner.api.get("/v1/datasets?limit=200").json()["items"]
     assert len(listed) == len(cases)
