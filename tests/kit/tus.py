@@ -121,18 +121,30 @@ def path_of(server: Server, url: str) -> Path:
 
 def begun(server: Server, url: str, wait_s: float = 30) -> bool:
     """Wait until a request has the right to write: the lock on the file. A busy server takes its time to read one."""
+    return _locked(server, url, True, wait_s)
+
+
+def over(server: Server, url: str, wait_s: float = 30) -> bool:
+    """Wait until no request has the right to write: what a cut one received is settled then."""
+    return _locked(server, url, False, wait_s)
+
+
+def _locked(server: Server, url: str, wanted: bool, wait_s: float) -> bool:
     deadline = time.monotonic() + wait_s
     while time.monotonic() < deadline:
         with path_of(server, url).open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                locked = False
             except BlockingIOError:
-                return True
+                locked = True
+        if locked == wanted:
+            return True
         time.sleep(0.01)
     return False
 
 
-def settled(client: httpx.Client, url: str, least: int, wait_s: float = 10) -> int:
+def settled(client: httpx.Client, url: str, least: int, wait_s: float = 30) -> int:
     """Wait until at least so many bytes are durable (a cut needs a moment to arrive); return how many are."""
     deadline = time.monotonic() + wait_s
     while (found := offset(client, url)) < least and time.monotonic() < deadline:

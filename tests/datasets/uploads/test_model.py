@@ -36,11 +36,20 @@ class Upload(RuleBasedStateMachine):
         self.told = told
         self.url = tus.create(self.client, size) if told else tus.defer(self.client)
         self.sure = self.possible = 0
+        self.dying = False  # a cut request may still be at work
 
     def at(self) -> int:
+        found = self.look()
+        if self.dying:  # who asks while it is at work is told what is durable so far, and it may end with more
+            assert tus.over(self.server, self.url)
+            self.dying, found = False, self.look()
+        self.possible = found
+        return found
+
+    def look(self) -> int:
         found = tus.offset(self.client, self.url)
         assert self.sure <= found <= self.possible
-        self.sure = self.possible = found
+        self.sure = found
         return found
 
     @precondition(lambda self: self.sure < len(self.data))
@@ -63,7 +72,7 @@ class Upload(RuleBasedStateMachine):
         wire.send(part)
         assert tus.begun(self.server, self.url)  # what is not read yet may come after an answer to HEAD
         wire.finish() if politely else wire.reset()
-        self.possible = at + len(part)
+        self.possible, self.dying = at + len(part), True
         if politely:  # every byte that was received counts
             assert tus.settled(self.client, self.url, self.possible) == self.possible
             self.sure = self.possible
