@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,8 +46,9 @@ def hold_log() -> None:
     if not is_sqlite() or not _turnstile_path() or _held:
         return
     _held = sqlite3.connect(str(settings.DATABASES["default"]["NAME"]), check_same_thread=False)
-    _held.execute("PRAGMA journal_mode=WAL")
-    _held.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    with suppress(sqlite3.Error):  # a database that cannot be read is told of by who needs it
+        _held.execute("PRAGMA journal_mode=WAL")
+        _held.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
 @contextmanager

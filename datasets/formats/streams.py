@@ -31,7 +31,7 @@ def packing(head: bytes) -> str | None:
 
 
 class Prefix:
-    """The bytes of a file before `stop`, for readers that read on and ask where they are; `close` closes the file."""
+    """A file before `stop`, for readers that read on and ask where they are. Leave it to close the file."""
 
     def __init__(self, file: IO[bytes], stop: int):
         self._file, self.stop = file, stop

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from datasets.formats import mapping, sniff, streams
-from datasets.formats.errors import FormatUnsupported
 from datasets.quality import scan
 
 STREAMED = ("csv", "jsonl", "json")
@@ -32,15 +31,17 @@ def validate(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> 
 def begin(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Validate the bytes before `stop` of a file of `size` bytes that is still coming in; as `validate` otherwise.
 
-    FormatUnsupported for a format whose first bytes cannot be read without its last ones (Parquet, Arrow).
+    `report` is None for a format whose first bytes cannot be read without its last ones (Parquet, Arrow).
     """
     with streams.open_raw(params["raw"]) as file:
         head = file.read(min(params["stop"], sniff.HEAD_BYTES))
+    if sniff.format_of(head) != "text":
+        return {"report": None}
     guess = sniff.sniff(head, None, params["filename"], params["size"])
-    if guess["format"] not in STREAMED:
-        raise FormatUnsupported(f"A part of a {guess['format']} file cannot be read.", {"format": guess["format"]})
+    if guess["format"] not in STREAMED:  # packed
+        return {"report": None}
     plan = mapping.plan_from(guess, params["overrides"], refuse_mixed=False)
     names = ("raw", "stop", "profile", "thresholds", "calendar", "interval", "out_dir")
     wanted = {name: params.get(name) for name in names}
     result = scan.scan({**wanted, "plan": plan, "symbol": plan.get("symbol"), "venue": plan.get("venue")}, emit)
-    return {"report": result["report"], "kind": plan["kind"]}
+    return {"report": result["report"]}

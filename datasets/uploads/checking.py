@@ -22,9 +22,12 @@ from tradenexus.actor import Actor
 from tradenexus.events import outbox
 
 ABORTED = "ABORTED_EARLY"
+# What no later byte mends. Any other fault says nothing: the bytes that are missing may be its reason.
+_HOPELESS = frozenset({"FORMAT_UNSUPPORTED", "FEATHER_V1_UNSUPPORTED", "HTML_NOT_DATA", "STILL_COMPRESSED"})
 # What the file was said to be is wrong, or has still to be said: it can be mended without sending a byte again.
-_ASKS = frozenset({"MAPPING_INCOMPLETE", "COLUMN_MISSING", "CALENDAR_UNKNOWN", "THRESHOLD_UNKNOWN"})
-_UNTOLD = frozenset({"DISK_FULL", "READER_KILLED", "FORMAT_UNSUPPORTED"})
+_ASKS = frozenset(
+    {"MAPPING_INCOMPLETE", "TIMEZONE_REQUIRED", "DATE_ORDER_AMBIGUOUS", "COLUMN_MISSING", "CALENDAR_UNKNOWN"}
+)
 
 
 def run_job(run: Any) -> dict[str, Any]:
@@ -75,10 +78,10 @@ def _read(run: Any, session: UploadSession, stop: int) -> dict[str, Any] | None:
         return None  # the upload came whole, or was cancelled: nobody waits for this any more
     except children.ChildFailed as fault:
         run.log(f"{fault.code}: {fault.message}", "warning")
-        if fault.code in _UNTOLD:
+        if fault.code not in _HOPELESS | _ASKS:
             return None
         return unreadable.report_of(fault.code, fault.message, fault.details, profile) | {"asks": fault.code in _ASKS}
-    return dict(found["report"])
+    return found["report"]
 
 
 def _tell(run: Any, told: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from uuid import uuid4
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.db import DatabaseError
 from django.http.request import validate_host
 
 from tradenexus.actor import Actor
@@ -81,10 +82,16 @@ class EventConsumer(AsyncWebsocketConsumer):
     async def _recheck(self, feed: asyncio.Task[None]) -> None:
         """Ask every few seconds whether the watcher may still watch, each at its own time: many came together."""
         await asyncio.sleep(random.uniform(0, RECHECK_S))  # noqa: S311 - only spreads them
-        while await self._authorised() is not None:
+        while await self._may_stay():
             await asyncio.sleep(RECHECK_S)
         feed.cancel()  # nothing may be sent after the close
         await self.close(NO_LONGER_ALLOWED)
+
+    async def _may_stay(self) -> bool:
+        try:
+            return await self._authorised() is not None
+        except DatabaseError:
+            return True  # nobody can tell just now: it is asked again
 
     async def _feed(self, actor: Actor, subscription: Subscription, since: int | None) -> None:
         head = await head_of(actor.tenant_id)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from datasets.uploads import checking
@@ -117,6 +122,24 @@ def test_a_look_that_nobody_waits_for_any_more_says_nothing(server, client, soun
     assert [(job["kind"], job["state"], job["result"]["grade"]) for job in jobs] == [
         ("upload.check", "succeeded", None)
     ]
+
+
+def test_what_is_no_data_at_all_is_hopeless(server, client):
+    early = shown(client, begun(server, client, b"PK\x03\x04" + os.urandom(3 * MIB)))["provisional"]
+    assert (early["grade"], early["hopeless"]) == ("RED", True)
+    assert "zip" in early["summary"]
+
+
+def test_nothing_is_said_of_a_format_with_its_index_at_the_end(server, client):
+    random, out = np.random.default_rng(3), io.BytesIO()
+    columns = {
+        "time": np.arange(150_000) + 1_700_000_000,
+        "price": random.random(150_000),
+        "size": random.random(150_000),
+    }
+    pq.write_table(pa.table(columns), out)
+    upload = shown(client, begun(server, client, out.getvalue(), abortEarly="true"))
+    assert (upload["state"], upload["provisional"]) == ("open", None)
 
 
 def check(grade: str, unit: str, measured: float, red_limit: float | None = 0.5, name: str = "values.signs") -> dict:

@@ -1,12 +1,16 @@
 """/ws/events: replay from a number, then live; tenant, credential and origin are checked."""
 
+import asyncio
+
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import OperationalError
 
 from tests.kit import people
 from tests.kit.sockets import Socket
 from tradenexus import db
 from tradenexus.events import outbox
+from tradenexus.events.consumer import EventConsumer
 from tradenexus.events.models import Event
 from tradenexus.tenancy.models import ApiKey, Tenant
 
@@ -82,6 +86,28 @@ async def test_a_revoked_key_is_shown_the_door(monkeypatch):
     watcher = socket(owner)
     assert await watcher.connect()
     await watcher.frame()
+    await sync_to_async(lambda: ApiKey.of(owner.tenant.id).update(revoked_at=db.now()))()
+    closed = await watcher.receive_output(5)
+    assert (closed["type"], closed["code"]) == ("websocket.close", 4003)
+
+
+async def test_a_database_that_is_away_ends_neither_a_watch_nor_its_check(monkeypatch):
+    monkeypatch.setattr("tradenexus.events.consumer.RECHECK_S", 0.05)
+    owner = await make_person()
+    watcher = socket(owner)
+    assert await watcher.connect()
+    await watcher.frame()
+    asked = []
+
+    def away(consumer):
+        asked.append(consumer)
+        raise OperationalError("the database is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EventConsumer, "_actor", away)
+        while len(asked) < 3:
+            await asyncio.sleep(0.01)
+        assert await watcher.receive_nothing()
     await sync_to_async(lambda: ApiKey.of(owner.tenant.id).update(revoked_at=db.now()))()
     closed = await watcher.receive_output(5)
     assert (closed["type"], closed["code"]) == ("websocket.close", 4003)
