@@ -51,6 +51,16 @@ def hold_log() -> None:
         _held.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
+def drop_broken() -> None:
+    """Close this thread's connection if a statement failed on it: the next one opens a new one.
+
+    For threads that ask all the time and live as long as their process. `close_old_connections` would end a sound
+    connection at each call, as NEXUS_CONN_MAX_AGE=0 says for threads that end with their request.
+    """
+    if connection.errors_occurred and not connection.in_atomic_block:
+        connection.close()
+
+
 @contextmanager
 def atomic() -> Iterator[None]:
     """Open a write transaction; inside another one, a savepoint."""

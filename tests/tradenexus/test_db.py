@@ -88,7 +88,7 @@ def test_a_process_that_holds_the_log_keeps_it_when_connections_close(settings, 
     if not db.is_sqlite():
         pytest.skip("PostgreSQL keeps its own log")
     file = tmp_path / "held.sqlite3"
-    settings.DATABASES["default"] = {**settings.DATABASES["default"], "NAME": str(file)}
+    monkeypatch.setitem(settings.DATABASES, "default", {**settings.DATABASES["default"], "NAME": str(file)})
     log = file.with_name(file.name + "-wal")
     monkeypatch.setattr(db, "_held", None)
 
@@ -107,3 +107,15 @@ def test_a_process_that_holds_the_log_keeps_it_when_connections_close(settings, 
         write()
         assert log.stat().st_size > 0
     assert not log.exists()
+
+
+def test_a_sound_connection_is_kept_and_a_broken_one_is_not():
+    names()
+    kept = connection.connection
+    db.drop_broken()
+    assert connection.connection is kept
+    with pytest.raises(DatabaseError), connection.cursor() as cursor:
+        cursor.execute("SELECT nothing FROM nowhere")
+    db.drop_broken()
+    assert connection.connection is None
+    assert names() == set()

@@ -16,8 +16,9 @@ from weakref import WeakKeyDictionary
 import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 
+from tradenexus import db
 from tradenexus.audit.models import Head
 from tradenexus.events.models import Event
 
@@ -130,7 +131,7 @@ def text_of(told: dict[str, Any]) -> str:
 
 
 def _read(last: dict[UUID, int]) -> list[dict[str, Any]]:
-    close_old_connections()
+    db.drop_broken()
     heads = Head.objects.filter(tenant_id__in=last).values_list("tenant_id", "event_seq")
     fresh = []
     for tenant_id, seq in heads:

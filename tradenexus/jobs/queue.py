@@ -19,7 +19,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, close_old_connections, connection, connections, transaction
+from django.db import DatabaseError, IntegrityError, connection, connections, transaction
 from django_q import cluster
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
@@ -223,7 +223,7 @@ class Doorbell(ORM):
 
     def _take_rows(self) -> list[str]:
         # Plain SQL: ten times a second for ever, in a process that otherwise touches (and so copies) little memory.
-        close_old_connections()
+        db.drop_broken()
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT id FROM django_q_ormq WHERE key = %s ORDER BY id LIMIT %s", [self.list_key, Conf.BULK]

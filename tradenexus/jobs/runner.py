@@ -13,9 +13,9 @@ from pathlib import Path
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, connection
 
-from tradenexus import failpoints
+from tradenexus import db, failpoints
 from tradenexus.errors import ProblemError, Unavailable
 from tradenexus.jobs import board, leases, processes, registry, retry, slots, states
 from tradenexus.jobs.errors import Cancelled, JobCrashed, LeaseLost, RetriesExhausted
@@ -35,7 +35,7 @@ def wake(job: str = "") -> int:
     while not (board.current and (board.current.draining or board.current.paused)):
         if board.current:
             board.current.beat()
-        close_old_connections()
+        db.drop_broken()
         if not _next():
             break
         done += 1
