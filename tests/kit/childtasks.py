@@ -66,7 +66,7 @@ def write_file(params, emit):
 
 
 def hang(params, emit):
-    emit({"phase": "hanging"})
+    emit({"phase": "hanging", "uid": os.getuid()})
     time.sleep(3600)
 
 
