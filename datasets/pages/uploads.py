@@ -212,6 +212,10 @@ class Early(Page):
             "coming": session.state == UploadState.OPEN,
         }
 
+    def _sign_in(self) -> HttpResponse:
+        """Say nothing: the page around it holds a file, and waits for a new sign-in by itself."""
+        return HttpResponse(status=204) if self.partial else super()._sign_in()
+
 
 class Resniff(Page):
     """Looks at the stored bytes again, with what is said of them: "Fix mapping" asks here."""
