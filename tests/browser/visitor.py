@@ -86,7 +86,7 @@ class Visitor:
         self.expected.append(pattern)
 
     def shoot(self, name: str) -> None:
-        """Keep screenshots of the whole page: wide and phone, light and dark."""
+        """Keep screenshots of the whole page: wide and phone, light and dark; it must fit the phone."""
         SHOTS.mkdir(parents=True, exist_ok=True)
         for width, size in (("wide", WIDE), ("phone", PHONE)):
             self.page.set_viewport_size(size)
@@ -95,6 +95,8 @@ class Visitor:
                 self.page.evaluate(_DRAWN)
                 path = SHOTS / f"{name}-{width}-{scheme}.png"
                 self.page.screenshot(path=path, full_page=True, animations="disabled", timeout=60_000)
+            wide = self.page.evaluate("() => document.documentElement.scrollWidth")
+            assert wide <= size["width"] or width == "wide", f"{name} is {wide} px wide on a phone"
 
     def look(self, phone: bool = False, dark: bool = False) -> None:
         """Change the size of the window and the scheme of the system."""
