@@ -206,6 +206,15 @@ NEXUS_TENANT_OPEN_UPLOADS = env.integer("NEXUS_TENANT_OPEN_UPLOADS", 100, 1)
 NEXUS_UPLOAD_EXPIRY_S = env.integer("NEXUS_UPLOAD_EXPIRY_S", 7 * 86_400, 60)
 # How much of an upload is validated while the rest still comes in; 0: nothing is looked at before it is whole.
 NEXUS_PROVISIONAL_BYTES = env.integer("NEXUS_PROVISIONAL_BYTES", 1 << 30, 0)
+# What keeps rows out of the lake, and what is only flagged there (datasets.lake.rules).
+NEXUS_LAKE_RULES = {
+    "toxic_up_pct": env.number("NEXUS_LAKE_TOXIC_UP_PCT", 500),
+    "large_move_pct": env.number("NEXUS_LAKE_LARGE_MOVE_PCT", 30),
+    "wick_pct": env.number("NEXUS_LAKE_WICK_PCT", 50),
+    "volume_spike": env.number("NEXUS_LAKE_VOLUME_SPIKE", 20),
+    "stall_sessions": env.integer("NEXUS_LAKE_STALL_SESSIONS", 5, 2),
+    "vendor_difference_pct": env.number("NEXUS_LAKE_VENDOR_DIFFERENCE_PCT", 0.5),
+}
 NEXUS_UPLOAD_IDLE_S = env.integer("NEXUS_UPLOAD_IDLE_S", 60, 1)
 NEXUS_CHILD_MEMORY_BYTES = env.integer("NEXUS_CHILD_MEMORY_BYTES", 1 << 30, 1 << 26)
 NEXUS_READS_PER_MIN = env.integer("NEXUS_READS_PER_MIN", 6_000)  # of a key, a person or an address; 0: no limit

@@ -69,16 +69,16 @@ class _HashingFile:
 
 
 class CanonicalWriter:
-    """Takes tables of one kind's canonical schema, in order; `close()` returns what was written."""
+    """Takes tables of one form, in order; `close()` returns what was written."""
 
-    def __init__(self, path: str | Path, kind: str, metadata: dict[str, str]):
-        self._path, self._schema = Path(path), schemas.SCHEMAS[kind]
-        self._group_rows = schemas.ROW_GROUP_ROWS[kind]
+    def __init__(self, path: str | Path, form: schemas.Form, metadata: dict[str, str]):
+        self._path, self._schema = Path(path), form.schema
+        self._group_rows = form.group_rows
         self._file = _HashingFile(self._path)
         self._writer = pq.ParquetWriter(
             pa.PythonFile(self._file, mode="w"),
             self._schema,
-            **schemas.writer_options(kind),
+            **schemas.writer_options(self._schema),
         )
         # Not through the schema: without Arrow's own blob its metadata would not reach the file.
         self._writer.add_key_value_metadata(dict(sorted(metadata.items())))
@@ -139,7 +139,7 @@ class CanonicalWriter:
 
 def writer(path: str | Path, kind: str, metadata: dict[str, str]) -> CanonicalWriter:
     """Open `path` for rows of `kind`; `metadata` comes from `schemas.metadata`. Use as a context or close it."""
-    return CanonicalWriter(path, kind, metadata)
+    return CanonicalWriter(path, schemas.form(kind), metadata)
 
 
 def _ns(value: pa.Scalar) -> int:

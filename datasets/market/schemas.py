@@ -6,11 +6,13 @@ Times are UTC nanoseconds, prices and sizes float64, sides int8 (1 buy, -1 sell,
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from datasets.market.kinds import BARS, COLUMNS, QUOTES, SYMBOL, TRADES
+from datasets.market.tables import Table
 
 FORMAT = "1"
 TIMESTAMP = pa.timestamp("ns", tz="UTC")
@@ -25,6 +27,14 @@ _TYPES: dict[str, pa.DataType] = {
     "filled": pa.bool_(),
 }
 _NOT_NULL = {"ts_event", "filled"}
+_ARROW: dict[str, pa.DataType] = {
+    "timestamp[ns, UTC]": TIMESTAMP,
+    "float64": pa.float64(),
+    "int64": pa.int64(),
+    "int8": pa.int8(),
+    "string": pa.string(),
+    "bool": pa.bool_(),
+}
 
 
 def _schema(kind: str) -> pa.Schema:
@@ -57,9 +67,27 @@ def mapped(kind: str) -> pa.Schema:
     return SCHEMAS[kind].append(pa.field(SYMBOL, SYMBOL_TYPE))
 
 
-def writer_options(kind: str) -> dict[str, Any]:
-    """Return the keyword arguments of `pyarrow.parquet.ParquetWriter` for `kind`: delta integers, dictionary floats."""
-    schema = SCHEMAS[kind]
+@dataclass(frozen=True)
+class Form:
+    """What a file's rows look like and how many stand in one row group."""
+
+    schema: pa.Schema
+    group_rows: int
+
+
+def form(kind: str) -> Form:
+    """Return the form of a version's canonical files of `kind`; KeyError for another word."""
+    return Form(SCHEMAS[kind], ROW_GROUP_ROWS[kind])
+
+
+def table_form(table: Table) -> Form:
+    """Return the form of a lake table's segments."""
+    fields = [pa.field(each.name, _ARROW[each.dtype], nullable=each.nullable) for each in table.columns]
+    return Form(pa.schema(fields), table.group_rows)
+
+
+def writer_options(schema: pa.Schema) -> dict[str, Any]:
+    """Return the keyword arguments of `pyarrow.parquet.ParquetWriter`: delta integers, dictionary floats."""
     floats = [field.name for field in schema if pa.types.is_floating(field.type)]
     integers = [field.name for field in schema if pa.types.is_integer(field.type) or pa.types.is_timestamp(field.type)]
     encodings = dict.fromkeys(integers, "DELTA_BINARY_PACKED")

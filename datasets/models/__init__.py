@@ -2,6 +2,17 @@
 
 from datasets.models.bulk import BulkAction, BulkItem, ItemState
 from datasets.models.dataset import Dataset, DatasetVersion, Status, VersionFile
+from datasets.models.instrument import Instrument
+from datasets.models.lake import (
+    Grade,
+    LakeCommit,
+    LakeEntry,
+    LakeMember,
+    LakePartition,
+    LakeQuarantine,
+    LakeRevision,
+    LakeSegment,
+)
 from datasets.models.provisional import ProvisionalReport
 from datasets.models.quality import QualityReport
 from datasets.models.shipment import UploadPart, UploadShipment
@@ -13,7 +24,16 @@ __all__ = [
     "BulkItem",
     "Dataset",
     "DatasetVersion",
+    "Grade",
+    "Instrument",
     "ItemState",
+    "LakeCommit",
+    "LakeEntry",
+    "LakeMember",
+    "LakePartition",
+    "LakeQuarantine",
+    "LakeRevision",
+    "LakeSegment",
     "ListColumns",
     "ProvisionalReport",
     "QualityReport",

@@ -2,6 +2,7 @@
 
 Keys (in the storage alias `data`):  raw/<tenant>/<dataset>/<version>            the uploaded bytes as they came
                                      versions/<tenant>/<dataset>/<version>/<n>-<digest>.parquet, rejects-<job>-<n>.jsonl
+                                     lake/<tenant>/<2 hex>/<sha256>-<commit>.parquet, lake/<tenant>/held/<commit>/...
 Local:  uploads/<2 hex>/<upload>/data  below NEXUS_HOME: bytes on their way in (a job's scratch folder is the run's own)
 """
 
@@ -13,7 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-ZONES = ("raw", "versions")
+ZONES = ("raw", "versions", "lake")
 _KEY = re.compile(r"[a-z0-9_-]+(?:[./][a-z0-9_-]+)*")
 
 
@@ -40,6 +41,19 @@ def canonical(tenant_id: UUID, dataset_id: UUID, version_id: UUID, number: int, 
 def rejects(tenant_id: UUID, dataset_id: UUID, version_id: UUID, job_id: UUID, token: int) -> str:
     """Return the key of the rows that one attempt at a validation refused (JSON lines)."""
     return f"{version_prefix(tenant_id, dataset_id, version_id)}/rejects-{job_id.hex}-{token}.jsonl"
+
+
+def segment(tenant_id: UUID, sha256: str, commit_id: UUID) -> str:
+    """Return the key of a segment of the lake.
+
+    The commit is part of it: what is being removed as garbage and what is being written anew never meet.
+    """
+    return f"lake/{tenant_id.hex}/{sha256[:2]}/{sha256}-{commit_id.hex[-12:]}.parquet"
+
+
+def held(tenant_id: UUID, commit_id: UUID, sha256: str) -> str:
+    """Return the key of rows that a commit refused."""
+    return f"lake/{tenant_id.hex}/held/{commit_id.hex}/{sha256}.parquet"
 
 
 def manifest(tenant_id: UUID, dataset_id: UUID, version_id: UUID) -> str:

@@ -1,0 +1,254 @@
+"""What a child does for a commit: judge offered rows, join the good ones with the lake's, write segments.
+
+One work is one instrument of one table. Params and answers are plain JSON; paths in them lie in the child's folder.
+Rows of refused sessions are written apart. Nothing here knows the catalog: the caller swaps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from datasets.engine import canonical
+from datasets.lake import contamination, judging, merging, rules, verdicts
+from datasets.market import partitions, schemas, tables
+from datasets.market.tables import Table
+from tradenexus.errors import BadRequest, Conflict
+
+FORMAT = "1"
+
+
+class RowsRefused(BadRequest):
+    """The offered rows do not have the table's columns, or are not in its order. `details` names the first fault."""
+
+    code = "LAKE_ROWS_REFUSED"
+
+
+class RowsDiffer(Conflict):
+    """The lake holds other values under the same keys, and the policy is to refuse. `details` shows the first ones.
+
+    Commit with the policy `newer` to restate them: the revision before stays readable.
+    """
+
+    code = "LAKE_ROWS_DIFFER"
+
+
+def build(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Do all works -> {works: [{segments, partitions, quarantine, changes, ...}]} in the order they came in.
+
+    params: works, rules, out_dir. Refuses RowsRefused and RowsDiffer, naming the instrument.
+    """
+    limits, folder = rules.of(params["rules"]), Path(params["out_dir"])
+    works = [_Work(number, given, limits, folder) for number, given in enumerate(params["works"])]
+    contamination.check([(work.table, work.new, work.found, work.before.close) for work in works])
+    answers = []
+    for number, work in enumerate(works):
+        answers.append(work.finish())
+        emit({"phase": "build", "done": number + 1, "total": len(works), "unit": "instruments"})
+    return {"works": answers}
+
+
+class _Work:
+    def __init__(self, number: int, given: dict[str, Any], limits: rules.Rules, folder: Path):
+        self.number, self.given, self.limits, self.folder = number, given, limits, folder
+        self.table = tables.find(given["table"])
+        self.calendar = given["calendar"]
+        self.new = self._offered()
+        self.days = partitions.session_days(self.table, self.calendar, _ns(self.new))
+        self.found = judging.sessions(self.days)
+        judging.check_values(self.table, self.new, self.found, signed=given["signed"])
+        spans = set(partitions.span_start(self.table.span, _ns(self.new)).tolist())
+        self.context = self._standing([each for each in given["members"] if each["spanStartNs"] not in spans][-1:])
+        self.old = self._standing([each for each in given["members"] if each["spanStartNs"] in spans])
+        self.old_days = partitions.session_days(self.table, self.calendar, _ns(self.old))
+        self.before = self._before()
+
+    # --- reading
+
+    def _offered(self) -> pa.Table:
+        rows = pa.concat_tables([shaped(self.table, pq.read_table(path)) for path in self.given["offered"]])
+        ns = _ns(rows)
+        if len(ns) and not (self.given["startNs"] <= ns.min() and ns.max() < self.given["endNs"]):
+            words = f"{self.given['instrument']}: rows lie outside the range that was offered"
+            raise RowsRefused(words, {"instrument": self.given["instrument"], "firstNs": int(ns.min())})
+        at = merging.unsorted(self.table, rows)
+        if at is not None:
+            words = f"{self.given['instrument']}: row {at} does not come after the one before it"
+            raise RowsRefused(words, {"instrument": self.given["instrument"], "row": at})
+        return rows.combine_chunks()
+
+    def _standing(self, members: list[dict[str, Any]]) -> pa.Table:
+        read = [shaped(self.table, pq.read_table(each["path"])) for each in members]
+        return pa.concat_tables(read).combine_chunks() if read else _lax(self.table).empty_table()
+
+    def _before(self) -> judging.Before:
+        """Let the walk see the sessions that stand in the lake before the first offered one."""
+        # What stands was judged when it entered, so nothing of it is toxic now.
+        before = judging.Before()
+        if not len(self.days):
+            return before
+        earlier = pa.concat_tables([self.context, self.old.filter(pa.array(self.old_days < self.days[0]))])
+        days = partitions.session_days(self.table, self.calendar, _ns(earlier))
+        earlier, days = earlier.filter(pa.array(days < self.days[0])), days[days < self.days[0]]
+        known = judging.sessions(days)[-judging.HISTORY :]
+        lax = rules.Rules(toxic_up_pct=float("inf"))
+        judging.judge(self.table, earlier, known, lax, before, {})
+        return before
+
+    # --- judging and joining
+
+    def finish(self) -> dict[str, Any]:
+        verdicts.mixed_adjustment(self.table, self.old, self.new, self.found)
+        verdicts.vendors_differ(self.given, self.limits, self.table, self.old, self.new, self.found)
+        judging.judge(self.table, self.new, self.found, self.limits, self.before, self._splits())
+        self._let_in()
+        refused = {each.day for each in self.found if verdicts.is_red(each)}
+        good = ~np.isin(self.days, list(refused))
+        joined, changes = self._join(self.new.filter(pa.array(good)), self.days[good])
+        segments = self._segments(joined)
+        days = partitions.session_days(self.table, self.calendar, _ns(joined))
+        touched = verdicts.Touched(self.table, self.calendar, self.given, self.found, joined, days)
+        return {
+            "instrument": self.given["instrument"],
+            "segments": segments,
+            "partitions": touched.partitions(),
+            "quarantine": self._quarantine(refused),
+            "changes": asdict(changes),
+            "nextDueNs": self._next_due(joined),
+        }
+
+    def _splits(self) -> dict[int, float]:
+        """Return the splits that the lake knows of this instrument, by day."""
+        known: dict[int, float] = {}
+        for path in self.given["actions"]:
+            rows = pq.read_table(path)
+            for ns, action, value in zip(_ns(rows), rows["action"].to_pylist(), rows["value"].to_pylist(), strict=True):
+                if action == "split":
+                    known[int(ns) // partitions.DAY] = value
+        return known
+
+    def _next_due(self, joined: pa.Table) -> int | None:
+        last = max(
+            [*_ns(joined)[-1:].tolist(), *([self.given["lastNs"]] if self.given["lastNs"] else [])], default=None
+        )
+        return None if last is None else partitions.next_due(self.table, self.calendar, last)
+
+    def _let_in(self) -> None:
+        """A reviewer's word: sessions that were looked at and are to enter whatever their verdict."""
+        for each in self.found:
+            if each.day in self.given["accepted"] and verdicts.is_red(each):
+                each.notes.append(f"{', '.join(each.codes)} accepted by a reviewer")
+                each.codes = [code for code in each.codes if rules.STATUS[code] != rules.RED] or ["RET_OUTLIER"]
+
+    def _join(self, new: pa.Table, new_days: np.ndarray) -> tuple[pa.Table, merging.Changes]:
+        policy = self.given["policy"]
+        ranks: dict[str, Any] = self.given["ranks"]
+        held: dict[str, str] = self.given["vendors"]
+        own = ranks.get(self.given["vendor"], len(ranks))
+
+        def wins(day: int) -> bool:
+            return policy == merging.NEWER or own <= ranks.get(held.get(str(day), ""), len(ranks))
+
+        by_day = {int(day): wins(int(day)) for day in np.unique(new_days)}
+        if self.table.unit == tables.SESSION:
+            joined, changes = merging.by_session(self.old, new, self.old_days, new_days, by_day)
+        else:
+            taken = np.array([by_day[int(day)] for day in new_days], dtype=bool)
+            joined, changes = merging.by_key(self.table, self.old, new, taken)
+        if policy == merging.REFUSE and changes.replaced:
+            words = f"{self.given['instrument']}: {changes.replaced} row(s) of the lake have other values"
+            details = {"instrument": self.given["instrument"], "rows": changes.replaced, "samples": changes.samples}
+            raise RowsDiffer(words, details)
+        return joined.combine_chunks(), changes
+
+    # --- writing
+
+    def _segments(self, joined: pa.Table) -> list[dict[str, Any]]:
+        standing = {each["spanStartNs"]: each["sha256"] for each in self.given["members"]}
+        ns = _ns(joined)
+        spans = partitions.span_start(self.table.span, ns)
+        made = []
+        for span in np.unique(spans).tolist():
+            start, end = np.searchsorted(spans, [span, span + 1]).tolist()
+            path = self.folder / f"{self.number:05d}-{span}.parquet"
+            written = write(path, self.table, self.given["instrument"], joined.slice(start, end - start))
+            if standing.get(span) == written.sha256:
+                path.unlink()
+                continue
+            made.append({"spanStartNs": span, **_facts(written)})
+        return made
+
+    def _quarantine(self, refused: set[int]) -> list[dict[str, Any]]:
+        kept = []
+        for each in self.found:
+            if each.day not in refused:
+                continue
+            path = self.folder / f"{self.number:05d}-held-{each.day}.parquet"
+            rows = self.new.slice(each.start, each.stop - each.start)
+            written = write(path, self.table, self.given["instrument"], rows, refused=True)
+            codes = rules.gravest(each.codes)
+            kept.append({"day": each.day, "code": codes[0], "notes": "; ".join(each.notes), **_facts(written)})
+        return kept
+
+
+def shaped(table: Table, rows: pa.Table) -> pa.Table:
+    """Return rows with exactly the table's columns; those that an older version lacked are null. RowsRefused else."""
+    schema = schemas.table_form(table).schema
+    unknown = sorted(set(rows.column_names) - set(schema.names))
+    lacking = [field.name for field in schema if field.name not in rows.column_names and not field.nullable]
+    if unknown or lacking:
+        words = f"the table {table.name} has other columns"
+        raise RowsRefused(words, {"table": table.name, "unknown": unknown, "missing": lacking})
+    for field in schema:
+        if field.name not in rows.column_names:
+            rows = rows.append_column(field.name, pa.nulls(rows.num_rows, field.type))
+    try:
+        columns = [rows.column(field.name).cast(field.type) for field in schema]
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as fault:
+        raise RowsRefused(f"the table {table.name}: {str(fault)[:200]}", {"table": table.name}) from fault
+    # Nullability is not enforced here: a null where none may be is a verdict on its session, not a broken call.
+    return pa.table(columns, schema=_lax(table))
+
+
+def _lax(table: Table) -> pa.Schema:
+    return pa.schema([pa.field(each.name, each.type) for each in schemas.table_form(table).schema])
+
+
+def write(path: Path, table: Table, instrument: str, rows: pa.Table, *, refused: bool = False) -> canonical.Written:
+    """Write rows as a segment: the same bytes for the same rows of the same instrument and table.
+
+    Refused rows may hold nulls where the table has none.
+    """
+    form = schemas.Form(_lax(table), table.group_rows) if refused else schemas.table_form(table)
+    told = {
+        "nexus.format": FORMAT,
+        "nexus.table": table.name,
+        "nexus.schema": str(table.version),
+        "nexus.instrument": instrument,
+        "nexus.ts": "ns UTC open" if table.family == tables.BARS else "ns UTC",
+        **({"nexus.interval": table.interval} if table.interval else {}),
+    }
+    writer = canonical.CanonicalWriter(path, form, told)
+    writer.write(rows)
+    return writer.close()
+
+
+def _facts(written: canonical.Written) -> dict[str, Any]:
+    return {
+        "path": written.path,
+        "rows": written.rows,
+        "sizeBytes": written.size_bytes,
+        "sha256": written.sha256,
+        "t0Ns": written.t0_ns,
+        "t1Ns": written.t1_ns,
+    }
+
+
+def _ns(rows: pa.Table) -> np.ndarray:
+    return rows.column("ts_event").cast(pa.int64()).to_numpy()

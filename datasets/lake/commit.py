@@ -1,0 +1,141 @@
+"""The one door into the golden copy: gate first, segments second, catalog swap last.
+
+A child judges and joins; the segments it wrote are made durable; one transaction swaps members, ledger and entry by
+compare-and-swap on each entry's revision. Who loses the race reads again and tries anew. A key makes a commit happen
+once; a reader sees an entry before or after it, over all entries of the commit at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from datasets.engine import children, executor, handover
+from datasets.lake import rules, state, swap
+from datasets.lake.offers import Offer
+from datasets.models import LakeCommit, LakeSegment
+from datasets.storage import blobs, layout
+from tradenexus import failpoints, ids
+from tradenexus.actor import Actor
+from tradenexus.errors import Conflict
+
+TRIES = 5
+
+
+class LakeBusy(Conflict):
+    """Other commits changed the same entries each time this one was about to. Nothing was written; try again."""
+
+    code = "LAKE_BUSY"
+
+
+def commit(
+    actor: Actor,
+    offers: Sequence[Offer],
+    *,
+    operation: str,
+    key: str,
+    room: Path,
+    source: str = "",
+    run: Any = None,
+) -> LakeCommit:
+    """Take what the offers hold into the lake, all of it or nothing -> the commit, the earlier one for a key known.
+
+    Sessions that are RED stay out, in quarantine; the others enter. At most one offer an entry. `room` is a scratch
+    folder. With a `run` every effect is fenced by its lease. InstrumentUnknown, RowsRefused, RowsDiffer, LakeBusy, and
+    what a child or the storage may raise; nothing is changed then.
+    """
+    for attempt in range(TRIES):
+        known = LakeCommit.of(actor.tenant_id).filter(key=key).first()
+        if known is not None:
+            return known
+        made = LakeCommit(id=ids.uuid7(), tenant_id=actor.tenant_id, key=key, operation=operation, source=source)
+        made.created_by_id = actor.user_id
+        made.job_ref = run.job.ref if run else ""
+        bases = state.gather(actor.tenant_id, offers)
+        found = _build(offers, bases, _folder(room, attempt), run)
+        _store(actor.tenant_id, made.id, found)
+        failpoints.hit("lake.stored")
+        try:
+            return swap.into_catalog(actor, made, offers, bases, found, run)
+        except swap.Moved:
+            continue
+    names = [f"{offer.table}/{offer.instrument}" for offer in offers[:20]]
+    raise LakeBusy("other commits kept changing these entries", {"entries": names})
+
+
+def current_rules() -> rules.Rules:
+    """Return the limits that the settings give."""
+    return rules.Rules(**settings.NEXUS_LAKE_RULES)
+
+
+def _folder(room: Path, attempt: int) -> Path:
+    folder = room / f"commit-{attempt}"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _build(offers: Sequence[Offer], bases: list[state.Base], folder: Path, run: Any) -> list[dict[str, Any]]:
+    with ExitStack() as stack:
+        works = [_work(offer, base, stack) for offer, base in zip(offers, bases, strict=True)]
+        (built,) = executor.run(
+            settings.NEXUS_COMPUTE,
+            "datasets.lake.building:build",
+            [{"works": works, "rules": current_rules().as_dict(), "out_dir": handover.writes(folder)}],
+            limits=children.Limits(memory_bytes=settings.NEXUS_CHILD_MEMORY_BYTES),
+            on_message=lambda number, said: _tell(run, said),
+            cancelled=run.cancelled if run else lambda: False,
+        )
+    return list(built["works"])
+
+
+def _tell(run: Any, said: dict[str, Any]) -> None:
+    if run:
+        run.progress(said["phase"], said.get("done"), said.get("total"), said.get("unit", "rows"))
+
+
+def _work(offer: Offer, base: state.Base, stack: ExitStack) -> dict[str, Any]:
+    def local(segment: LakeSegment) -> handover.Input:
+        return handover.reads(stack.enter_context(blobs.local(segment.key)))
+
+    return {
+        "table": offer.table,
+        "instrument": offer.instrument,
+        "calendar": base.instrument.calendar,
+        "signed": base.signed,
+        "vendor": offer.vendor,
+        "policy": offer.policy,
+        "ranks": offer.ranks,
+        "vendors": base.vendors,
+        "startNs": offer.start_ns,
+        "endNs": offer.end_ns,
+        "benign": sorted(offer.benign),
+        "accepted": sorted(offer.accepted | base.accepted),
+        "offered": [handover.reads(path) for path in offer.paths],
+        "actions": [local(segment) for segment in base.actions],
+        "lastNs": base.entry.last_ns,
+        "members": [
+            {"path": local(each.segment), "spanStartNs": each.span_start_ns, "sha256": each.segment.sha256}
+            for each in base.members
+        ],
+    }
+
+
+def _store(tenant_id: UUID, commit_id: UUID, found: list[dict[str, Any]]) -> None:
+    """Make segments and refused rows durable before any row names them; those that are there already are not sent."""
+    made = [segment for work in found for segment in work["segments"]]
+    known = swap.standing(tenant_id, {segment["sha256"] for segment in made})
+    for segment in made:
+        standing = known.get(segment["sha256"])
+        segment["key"] = standing.key if standing else layout.segment(tenant_id, segment["sha256"], commit_id)
+        if standing is None:
+            blobs.put_file(segment["key"], segment["path"], segment["sha256"])
+            failpoints.hit("lake.segment_put")
+    for work in found:
+        for held in work["quarantine"]:
+            held["key"] = layout.held(tenant_id, commit_id, held["sha256"])
+            blobs.put_file(held["key"], held["path"], held["sha256"])

@@ -1,0 +1,40 @@
+"""What is offered to the lake: rows of one instrument for one table, with the range they claim to cover."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from datasets.lake import merging
+from tradenexus.errors import BadRequest
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Rows in `paths` (Parquet with the table's columns, in its order), all inside the claimed [start_ns, end_ns).
+
+    The range is what was asked for and answered: an expected session in it without rows is MISSING, or benign when its
+    day is in `benign`. `accepted` days enter whatever their verdict, because a reviewer said so. `fetched_at` is
+    when the source gave the rows.
+    """
+
+    table: str
+    instrument: str
+    paths: tuple[Path, ...]
+    start_ns: int
+    end_ns: int
+    vendor: str
+    fetched_at: datetime
+    policy: str = merging.REFUSE
+    ranks: dict[str, int] = field(default_factory=dict)
+    benign: frozenset[int] = frozenset()
+    accepted: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse a policy nobody knows and a range that is empty."""
+        if self.policy not in merging.POLICIES:
+            words = f"the policy is one of {', '.join(merging.POLICIES)}"
+            raise BadRequest(words, {"fields": {"policy": [words]}})
+        if self.start_ns >= self.end_ns:
+            raise BadRequest("the offered range is empty or reversed", {"start": self.start_ns, "end": self.end_ns})

@@ -1,0 +1,143 @@
+"""Verdicts that need more than an instrument's own prices (what stands in the lake, another vendor, the calendar).
+
+Also the partitions that a commit touched, as the ledger keeps them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from datasets.lake import judging, merging, rules
+from datasets.lake.judging import Session
+from datasets.market import partitions, tables
+from datasets.market.tables import Table
+
+_SAME = 1e-6
+_STEADY = 1e-3
+
+
+def is_red(session: Session) -> bool:
+    """Tell whether the session's rows stay out of the lake."""
+    return any(rules.STATUS[code] == rules.RED for code in session.codes)
+
+
+def mixed_adjustment(table: Table, old: pa.Table, new: pa.Table, found: list[Session]) -> None:
+    """Note ADJUSTMENT_MIXED when offered closes are the lake's times one steady factor: they are adjusted prices.
+
+    With one factor for all shared rows everything offered is refused; with a factor for some rows only those sessions.
+    """
+    if table.family != tables.BARS:
+        return
+    at_old, at_new = merging.shared(table, old, new)
+    if len(at_old) < 3:
+        return
+    ratio = new.column("close").to_numpy()[at_new] / old.column("close").to_numpy()[at_old]
+    off = np.abs(ratio - 1) > 0.01
+    if off.sum() < 3 or np.ptp(ratio[off]) > _STEADY * np.median(ratio[off]):
+        return
+    factor = float(np.median(ratio[off]))
+    whole = bool(off.all())
+    for session in found:
+        inside = (at_new >= session.start) & (at_new < session.stop)
+        if whole or (inside & off).any():
+            session.add("ADJUSTMENT_MIXED", f"closes are {factor:.6g} times those of the lake")
+
+
+def vendors_differ(
+    given: dict[str, Any], limits: rules.Rules, table: Table, old: pa.Table, new: pa.Table, found: list[Session]
+) -> None:
+    """Note CROSS_VENDOR_MISMATCH where another vendor's closes of the same bars stand in the lake and differ."""
+    held: dict[str, str] = given["vendors"]
+    if table.family != tables.BARS or not held:
+        return
+    at_old, at_new = merging.shared(table, old, new)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = np.abs(new.column("close").to_numpy()[at_new] / old.column("close").to_numpy()[at_old] - 1)
+    for session in found:
+        other = held.get(str(session.day), "")
+        if other in ("", given["vendor"]):
+            continue
+        inside = (at_new >= session.start) & (at_new < session.stop)
+        worst = float(apart[inside].max()) if inside.any() else 0.0
+        if worst > limits.vendor_difference_pct / 100:
+            session.add("CROSS_VENDOR_MISMATCH", f"closes differ from {other} by {worst:.3%}")
+
+
+class Touched:
+    """The partitions that a commit writes: those with offered rows, and expected ones that stayed empty."""
+
+    def __init__(
+        self,
+        table: Table,
+        calendar: str,
+        given: dict[str, Any],
+        found: list[Session],
+        joined: pa.Table,
+        days: np.ndarray,
+    ):
+        self.table, self.given, self.joined = table, given, joined
+        self.offered = {session.day: session for session in found}
+        self.stands = {session.day: session for session in judging.sessions(days)}
+        first = min([given["startNs"], *self._edge(0)])
+        last = max([given["endNs"], *(each + 1 for each in self._edge(-1))])
+        expectation = partitions.expected(table, calendar, first, last)
+        self.rows = dict(zip(expectation.days.tolist(), expectation.rows.tolist(), strict=True))
+        self.short = {day for day, short in zip(expectation.days.tolist(), expectation.short, strict=True) if short}
+        self.known = calendar != "" and table.family != tables.EVENTS
+        wanted = partitions.expected(table, calendar, given["startNs"], given["endNs"])
+        self.wanted = set(wanted.days.tolist())
+
+    def _edge(self, at: int) -> list[int]:
+        return [int(self.joined.column("ts_event")[at].value)] if self.joined.num_rows else []
+
+    def partitions(self) -> list[dict[str, Any]]:
+        """Return the ledger's rows, by day; a session that stands and was refused now keeps the verdict it has."""
+        held = {int(day) for day in self.given["vendors"]}
+        empty = {day for day in self.wanted if day not in held and day not in self.offered}
+        refused = {day for day, each in self.offered.items() if is_red(each) and day in self.stands}
+        return [self._one(day) for day in sorted({*self.offered, *empty} - refused)]
+
+    def _one(self, day: int) -> dict[str, Any]:
+        session, stands = self.offered.get(day), self.stands.get(day)
+        expected = self.rows.get(day, 0 if self.known else -1)
+        if stands is None:
+            codes = list(session.codes) if session else ["NO_DATA" if day in self.given["benign"] else "MISSING"]
+            notes = session.notes if session else []
+            return self._told(day, codes, notes, 0, expected, None)
+        rows = self.joined.slice(stands.start, stands.stop - stands.start)
+        codes = [*(session.codes if session else []), *self._count(day, rows.num_rows, expected)]
+        notes = list(session.notes) if session else []
+        return self._told(day, codes, notes, rows.num_rows, expected, rows)
+
+    def _count(self, day: int, rows: int, expected: int) -> list[str]:
+        if not self.known:
+            return []
+        if expected == 0:
+            return ["NO_SESSION"]
+        if expected < 0:
+            return []
+        if rows != expected:
+            return ["MISSING_ROWS" if rows < expected else "ROW_COUNT_HIGH"]
+        return ["SHORT_SESSION"] if day in self.short else []
+
+    def _told(
+        self, day: int, codes: list[str], notes: list[str], rows: int, expected: int, table: pa.Table | None
+    ) -> dict[str, Any]:
+        codes = rules.gravest(codes)
+        edges = [None, None] if table is None else [int(table.column("ts_event")[at].value) for at in (0, -1)]
+        return {
+            "day": day,
+            "status": rules.STATUS[codes[0]],
+            "code": codes[0],
+            "codes": codes,
+            "rows": rows,
+            "expected": None if expected < 0 else expected,
+            "score": rules.score(codes, rows, expected),
+            "digest": "" if table is None else merging.digest(table),
+            "firstNs": edges[0],
+            "lastNs": edges[1],
+            "notes": "; ".join(notes)[:2000],
+        }
