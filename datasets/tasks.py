@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasets import bulk, validation, versions
+from datasets import bulk, promotion, validation, versions
 from datasets.maintenance import scrub
 from datasets.models import Status
 from datasets.storage import spool
@@ -25,6 +25,18 @@ def validate(run: Any) -> dict[str, Any]:
 def build_candles(run: Any) -> dict[str, Any]:
     """Make bars of trades, quotes or finer bars."""
     return candles.run_job(run)
+
+
+@registry.handler(
+    promotion.JOB,
+    "Promote into the lake",
+    heavy=True,
+    phases=("build", "commit"),
+    reuses="Commits that were made are not made again.",
+)
+def promote_version(run: Any) -> dict[str, Any]:
+    """Take a version's rows into the golden copy."""
+    return promotion.run_job(run)
 
 
 @registry.handler(sessions.INGEST, "Receive upload", on_failure=ingest.failed, on_retry=ingest.retried)

@@ -72,9 +72,12 @@ class _Work:
     # --- reading
 
     def _offered(self) -> pa.Table:
-        rows = pa.concat_tables([shaped(self.table, pq.read_table(path)) for path in self.given["offered"]])
+        start, end = self.given["startNs"], self.given["endNs"]
+        within = [("ts_event", ">=", stamp(start)), ("ts_event", "<", stamp(end))] if self.given["cut"] else None
+        read = [pq.read_table(path, filters=within) for path in self.given["offered"]]
+        rows = pa.concat_tables([shaped(self.table, each) for each in read])
         ns = _ns(rows)
-        if len(ns) and not (self.given["startNs"] <= ns.min() and ns.max() < self.given["endNs"]):
+        if len(ns) and not (start <= ns.min() and ns.max() < end):
             words = f"{self.given['instrument']}: rows lie outside the range that was offered"
             raise RowsRefused(words, {"instrument": self.given["instrument"], "firstNs": int(ns.min())})
         at = merging.unsorted(self.table, rows)
@@ -195,6 +198,11 @@ class _Work:
             codes = rules.gravest(each.codes)
             kept.append({"day": each.day, "code": codes[0], "notes": "; ".join(each.notes), **_facts(written)})
         return kept
+
+
+def stamp(ns: int) -> pa.Scalar:
+    """Return a time as filters want it."""
+    return pa.scalar(ns, schemas.TIMESTAMP)
 
 
 def shaped(table: Table, rows: pa.Table) -> pa.Table:

@@ -109,6 +109,7 @@ def _work(offer: Offer, base: state.Base, stack: ExitStack) -> dict[str, Any]:
         "signed": base.signed,
         "vendor": offer.vendor,
         "policy": offer.policy,
+        "cut": offer.cut,
         "ranks": offer.ranks,
         "vendors": base.vendors,
         "startNs": offer.start_ns,

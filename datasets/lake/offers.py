@@ -16,7 +16,7 @@ class Offer:
 
     The range is what was asked for and answered: an expected session in it without rows is MISSING, or benign when its
     day is in `benign`. `accepted` days enter whatever their verdict, because a reviewer said so. `fetched_at` is
-    when the source gave the rows.
+    when the source gave the rows. With `cut` the files hold more than the range, and only the rows inside are meant.
     """
 
     table: str
@@ -30,6 +30,7 @@ class Offer:
     ranks: dict[str, int] = field(default_factory=dict)
     benign: frozenset[int] = frozenset()
     accepted: frozenset[int] = frozenset()
+    cut: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a policy nobody knows and a range that is empty."""

@@ -54,7 +54,7 @@ def session_days(table: Table, calendar: str, ns: np.ndarray) -> np.ndarray:
         return np.empty(0, dtype=np.int64)
     if calendar in ("", calendars.CONTINUOUS):
         return ns // DAY
-    local = _local_days(ns, calendars.zone(calendar))
+    local = local_days(ns, calendars.zone(calendar))
     if table.interval == "1d":
         return np.where(ns % DAY == 0, ns // DAY, local)
     held = calendars.sessions(calendar, int(ns.min()) - 2 * DAY, int(ns.max()) + 3 * DAY)
@@ -103,6 +103,15 @@ def next_due(table: Table, calendar: str, last_ns: int) -> int | None:
     return int(later[0]) if len(later) else None
 
 
+def local_days(ns: np.ndarray, zone: str) -> np.ndarray:
+    """Return the date of each instant in a zone; its offset is asked once an hour of data."""
+    hours, where = np.unique(ns // intervals.HOUR, return_inverse=True)
+    info = ZoneInfo(zone)
+    moments = (datetime.fromtimestamp(int(hour) * 3600, UTC).astimezone(info) for hour in hours)
+    offsets = np.array([int(moment.utcoffset().total_seconds()) for moment in moments], dtype=np.int64)  # type: ignore[union-attr]
+    return (ns + offsets[where] * intervals.SECOND) // DAY
+
+
 def to_date(day: int) -> date:
     """Return the date of a session number."""
     return datetime.fromtimestamp(int(day) * 86_400, UTC).date()
@@ -111,12 +120,3 @@ def to_date(day: int) -> date:
 def to_day(on: date) -> int:
     """Return the session number of a date."""
     return (on - date(1970, 1, 1)).days
-
-
-def _local_days(ns: np.ndarray, zone: str) -> np.ndarray:
-    """Return the date of each instant in a zone; its offset is asked once an hour of data."""
-    hours, where = np.unique(ns // intervals.HOUR, return_inverse=True)
-    info = ZoneInfo(zone)
-    moments = (datetime.fromtimestamp(int(hour) * 3600, UTC).astimezone(info) for hour in hours)
-    offsets = np.array([int(moment.utcoffset().total_seconds()) for moment in moments], dtype=np.int64)  # type: ignore[union-attr]
-    return (ns + offsets[where] * intervals.SECOND) // DAY
