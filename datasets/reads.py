@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from datasets.market.times import time_text
 from datasets.models import DatasetVersion, VersionFile
 from datasets.storage import blobs
 from tradenexus.errors import BadRequest, Unavailable, Unprocessable
@@ -147,15 +148,3 @@ def decimal_text(value: float) -> str:
     if value != value or value in (float("inf"), float("-inf")):
         return str(value)
     return f"{Decimal(repr(value)):f}".removesuffix(".0")
-
-
-def time_text(nanoseconds: int) -> str:
-    """Return UTC nanoseconds as ISO 8601 with as many digits as the time has (none, 3, 6 or 9) and Z."""
-    from datetime import UTC, datetime
-
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    if rest:
-        digits = f"{rest:09d}"
-        text += "." + (digits[:3] if rest % 1_000_000 == 0 else digits[:6] if rest % 1_000 == 0 else digits)
-    return text + "Z"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasets import bulk, promotion, validation, versions
+from datasets import bulk, promotion, review, validation, versions
 from datasets.maintenance import scrub
 from datasets.models import Status
 from datasets.storage import spool
@@ -37,6 +37,12 @@ def build_candles(run: Any) -> dict[str, Any]:
 def promote_version(run: Any) -> dict[str, Any]:
     """Take a version's rows into the golden copy."""
     return promotion.run_job(run)
+
+
+@registry.handler(review.JOB, "Release from quarantine", heavy=True, reuses="The commit, once it was made.")
+def release_rows(run: Any) -> dict[str, Any]:
+    """Let refused rows into the golden copy, as a reviewer said."""
+    return review.run_job(run)
 
 
 @registry.handler(sessions.INGEST, "Receive upload", on_failure=ingest.failed, on_retry=ingest.retried)

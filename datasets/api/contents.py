@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from django.http import StreamingHttpResponse
@@ -15,13 +14,14 @@ from rest_framework.response import Response
 
 from datasets import activity, charts, lineage, neighbourhood, reads, versions
 from datasets.api.datasets import VERSION
+from datasets.api.queries import QueryView
 from datasets.models import Dataset, DatasetVersion, QualityReport, Status, VersionFile
 from datasets.storage import blobs
 from tradenexus import ids
 from tradenexus.audit import api as audit
 from tradenexus.errors import BadRequest, NotFound
 from tradenexus.rest import pagination, shapes, streams
-from tradenexus.rest.views import TenantView, respond
+from tradenexus.rest.views import respond
 
 SYMBOL = OpenApiParameter("symbol", str, description="One of the version's symbols; default: the first")
 AROUND = (
@@ -37,7 +37,7 @@ AROUND = (
 WITH_ROWS = frozenset(set(Status.values) - {Status.UPLOADING})
 
 
-class VersionView(TenantView):
+class VersionView(QueryView):
     """A view of one version of a dataset: `?version=` or the path's number, default the newest with rows."""
 
     def version(self, ref: str, number: str | None = None) -> DatasetVersion:
@@ -56,31 +56,6 @@ class VersionView(TenantView):
         if text and "\0" in text:
             raise BadRequest("a symbol cannot hold a NUL character")
         return text
-
-    def number(self, name: str, default: int | None, least: int, most: int) -> int | None:
-        """Return a whole number from the query; BadRequest outside its bounds."""
-        raw = self.request.query_params.get(name)
-        if raw in (None, ""):
-            return default
-        if not (raw.isascii() and raw.lstrip("-").isdigit() and len(raw) < 21 and least <= int(raw) <= most):
-            raise BadRequest(f"{name} must be a whole number from {least} to {most}", {"fields": {name: [raw[:32]]}})
-        return int(raw)
-
-    def moment(self, name: str) -> int | None:
-        """Return a time from the query as UTC nanoseconds: ISO 8601 with an offset, or a date."""
-        raw = self.request.query_params.get(name)
-        if not raw:
-            return None
-        try:
-            parsed = datetime.fromisoformat(raw)
-        except ValueError as error:
-            words = f"{name} must be ISO 8601, e.g. 2024-08-08T23:55:00Z"
-            raise BadRequest(words, {"fields": {name: [raw[:40]]}}) from error
-        if parsed.tzinfo is None and len(raw) > 10:
-            raise BadRequest(f"{name} needs a zone, e.g. {raw[:19]}Z", {"fields": {name: [raw[:40]]}})
-        aware = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
-        delta = aware - datetime(1970, 1, 1, tzinfo=UTC)
-        return (delta.days * 86_400 + delta.seconds) * 10**9 + delta.microseconds * 1_000
 
 
 class PreviewSerializer(shapes.Answer):

@@ -110,6 +110,7 @@ def _work(offer: Offer, base: state.Base, stack: ExitStack) -> dict[str, Any]:
         "vendor": offer.vendor,
         "policy": offer.policy,
         "cut": offer.cut,
+        "claims": offer.claims,
         "ranks": offer.ranks,
         "vendors": base.vendors,
         "startNs": offer.start_ns,

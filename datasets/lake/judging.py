@@ -115,7 +115,9 @@ class _Walk:
         split = self.splits.get(session.day, 1.0)
         prior = None if self.before.close is None else self.before.close / split
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratios = own / np.concatenate(([prior if prior else np.nan], own[:-1]))
+            before = np.concatenate(([prior if prior else np.nan], own[:-1]))
+            opened = bars["open"][session.start : session.stop] if bars else own
+            ratios = np.concatenate((own / before, opened / before))
         ratios = ratios[(ratios > 0) & np.isfinite(ratios)]
         worst = max(float(ratios.max()), 1 / float(ratios.min())) if len(ratios) else 1.0
         if worst > self.up:
@@ -160,10 +162,9 @@ class _Walk:
 
     def _wick(self, session: Session, own: np.ndarray, bars: dict[str, np.ndarray]) -> None:
         part = slice(session.start, session.stop)
-        body_low, body_high = np.minimum(bars["open"][part], own), np.maximum(bars["open"][part], own)
         with np.errstate(divide="ignore", invalid="ignore"):
-            below = np.where(body_low > 0, 1 - bars["low"][part] / body_low, 0)
-            above = np.where(body_high > 0, bars["high"][part] / body_high - 1, 0)
+            below = np.where(own > 0, 1 - bars["low"][part] / own, 0)
+            above = np.where(own > 0, bars["high"][part] / own - 1, 0)
         limit = self.rules.wick_pct / 100
         if below.max() > limit or above.max() > limit:
             low, high = bars["low"][part].min(), bars["high"][part].max()

@@ -61,7 +61,7 @@ def write(
     )
 
 
-def in_force(rows: QuerySet[LakePartition], now: datetime | None = None) -> QuerySet[LakePartition]:
+def in_force(rows: QuerySet[LakePartition], now: datetime | None = None) -> Any:
     """Annotate partitions with `verdict`: the override while it holds, else the status."""
     held = Q(override_until__gt=now or db.now()) & ~Q(override_status="")
     verdict = Case(When(held, then=F("override_status")), default=F("status"), output_field=CharField())

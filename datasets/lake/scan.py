@@ -42,7 +42,7 @@ def entry_of(tenant_id: UUID, table: str, instrument: str) -> LakeEntry:
     name = str(instruments.parse(instrument))
     found = LakeEntry.of(tenant_id).filter(table=tables.find(table).name, instrument=name).first()
     if found is None:
-        raise NotFound(f"the lake has no {table} of {name}", {"table": table, "instrument": name})
+        raise NotFound(f"the lake has no {table}/{name}", {"entry": f"{table}/{name}"})
     return found
 
 
@@ -74,17 +74,30 @@ def revision_at(entry: LakeEntry, as_of: datetime) -> int:
     return number
 
 
+def columns_of(entry: LakeEntry) -> list[str]:
+    """Return the names of an entry's columns, in order."""
+    return list(tables.find(entry.table).names)
+
+
+def check_columns(entry: LakeEntry, columns: Sequence[str] | None) -> None:
+    """Refuse names that the entry's table does not have (VALIDATION_ERROR), and one named twice."""
+    known = columns_of(entry)
+    unknown = [name[:60] for name in columns or () if name not in known]
+    if unknown:
+        words = f"the table {entry.table} has no column {unknown[0]!r}"
+        raise BadRequest(words, {"columns": known, "unknown": unknown[:20]})
+    if len(set(columns or ())) < len(columns or ()):
+        raise BadRequest("a column is named twice", {"columns": list(columns or ())[:50]})
+
+
 def tables_of(part: Slice, columns: Sequence[str] | None = None) -> Iterator[Any]:
     """Yield a pyarrow Table a row group, with exactly the rows of the range; columns that a segment lacks are null.
 
     VALIDATION_ERROR for a column that the table does not have; SegmentDamaged when a segment cannot be read.
     """
+    check_columns(part.entry, columns)
     table = tables.find(part.entry.table)
     wanted = list(columns) if columns else list(table.names)
-    unknown = [name for name in wanted if name not in table.names]
-    if unknown:
-        words = f"the table {table.name} has no column {unknown[0][:60]!r}"
-        raise BadRequest(words, {"columns": list(table.names), "unknown": unknown[:20]})
     for segment in part.segments:
         yield from _groups(segment, table, wanted, part.start_ns, part.end_ns)
 

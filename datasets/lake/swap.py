@@ -84,14 +84,17 @@ def _entry(base: state.Base) -> LakeEntry:
 def _advance(entry: LakeEntry, base: state.Base, offer: Offer, work: dict[str, Any], now: datetime) -> None:
     """Take the entry: no other commit may have moved it. Its revision rises only when its content does."""
     entry.fetched_at = max(filter(None, [entry.fetched_at, offer.fetched_at]))
-    entry.coverage = [
-        list(each) for each in ranges.union([*map(tuple, entry.coverage), (offer.start_ns, offer.end_ns)])
-    ]
+    read = entry.updated_at  # a commit that changed no row may have changed the coverage
+    if offer.claims:
+        claimed = [*map(tuple, entry.coverage), (offer.start_ns, offer.end_ns)]
+        entry.coverage = [list(each) for each in ranges.union(claimed)]
     due = work["nextDueNs"]
     entry.expected_next = None if due is None else datetime.fromtimestamp(due / 1e9, UTC)
     entry.vendor, entry.calendar, entry.updated_at = offer.vendor, base.instrument.calendar, now
     new = entry.revision + bool(work["segments"])
-    took = LakeEntry.everyone.filter(id=entry.id, revision=entry.revision).update(
+    unmoved = LakeEntry.everyone.filter(id=entry.id, revision=entry.revision)
+    unmoved = unmoved.filter(updated_at=read) if read else unmoved.filter(updated_at__isnull=True)
+    took = unmoved.update(
         revision=new,
         fetched_at=entry.fetched_at,
         coverage=entry.coverage,

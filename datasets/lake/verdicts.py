@@ -88,7 +88,7 @@ class Touched:
         self.short = {day for day, short in zip(expectation.days.tolist(), expectation.short, strict=True) if short}
         self.known = calendar != "" and table.family != tables.EVENTS
         wanted = partitions.expected(table, calendar, given["startNs"], given["endNs"])
-        self.wanted = set(wanted.days.tolist())
+        self.wanted = set(wanted.days.tolist()) if given["claims"] else set()
 
     def _edge(self, at: int) -> list[int]:
         return [int(self.joined.column("ts_event")[at].value)] if self.joined.num_rows else []

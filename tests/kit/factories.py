@@ -38,6 +38,22 @@ def sealed(person: Person, folder: Path, rows: int = 10, status: str = "ready", 
     return version
 
 
+def catalog_row(person: Person) -> dict[str, str]:
+    """Return the names of an entry of the lake, its instrument, a commit and a quarantine: rows alone, no bytes."""
+    from datasets.models import Instrument, LakeCommit, LakeEntry, LakePartition, LakeQuarantine
+
+    now, owned = db.now(), {"tenant": person.tenant}
+    Instrument.everyone.create(**owned, name="X:A", venue="X", symbol="A", type="spot", calendar="24/7", valid_from=now)
+    commit = LakeCommit.everyone.create(**owned, key="made", operation="ingest", created_at=now)
+    entry = LakeEntry.everyone.create(**owned, table="crypto_bars_1d", instrument="X:A", revision=1, updated_at=now)
+    told = {"entry": entry, "session": "2024-10-07", "commit": commit}
+    LakePartition.objects.create(**told, status="RED", code="TOXIC", codes=["TOXIC"])
+    held = LakeQuarantine.everyone.create(
+        **owned, **told, code="TOXIC", key="lake/x", sha256="0" * 64, rows=1, size_bytes=1, created_at=now
+    )
+    return {"cmt": commit.ref, "qrt": held.ref, "ins": "X:A", "lke": "crypto_bars_1d/X:A"}
+
+
 def _write(path: Path, kind: str, rows: int) -> dict[str, Any]:
     import numpy as np
     import pyarrow as pa

@@ -29,14 +29,13 @@ def ns(text: str) -> int:
 
 
 def bars(stamps: Any, closes: Any, volume: float | Any = 10.0, table: str = "crypto_bars_1d") -> pa.Table:
-    """Return bars whose open is the close before, in the table's columns."""
+    """Return bars that do not move, in the table's columns."""
     stamps, closes = np.asarray(stamps, dtype=np.int64), np.asarray(closes, dtype=float)
-    opens = np.concatenate((closes[:1], closes[:-1]))
     columns = {
         "ts_event": stamps.astype("datetime64[ns]"),
-        "open": opens,
-        "high": np.maximum(opens, closes),
-        "low": np.minimum(opens, closes),
+        "open": closes,
+        "high": closes,
+        "low": closes,
         "close": closes,
         "volume": np.broadcast_to(np.asarray(volume, dtype=float), closes.shape),
     }

@@ -1,0 +1,99 @@
+"""What a reviewer decides of refused rows: let a session enter after all, or dismiss it; always with a reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasets.lake import commit, merging
+from datasets.lake.offers import Offer
+from datasets.market import partitions
+from datasets.models import LakeQuarantine
+from datasets.storage import blobs
+from tradenexus import db, ids
+from tradenexus.actor import Actor
+from tradenexus.errors import BadRequest, Conflict, NotFound
+from tradenexus.events import outbox
+from tradenexus.jobs import queue
+from tradenexus.jobs.models import Job
+
+JOB = "lake.release"
+REASON_LEAST = 10
+
+
+class AlreadySettled(Conflict):
+    """The rows are not held any more: they were released, dismissed, or newer rows entered. `details` says which."""
+
+    code = "QUARANTINE_SETTLED"
+
+
+def release(actor: Actor, held: LakeQuarantine, reason: str) -> Job:
+    """Start letting refused rows into the lake; inside `db.atomic()`. They replace what stands under the same keys."""
+    _check(held, reason)
+    params = {"quarantineId": held.ref, "reason": reason.strip()}
+    return queue.submit(actor, JOB, params, subject=held.ref, dedupe=held.ref)
+
+
+def dismiss(actor: Actor, held: LakeQuarantine, reason: str) -> LakeQuarantine:
+    """Settle that refused rows stay out; inside `db.atomic()`. The file is kept."""
+    _check(held, reason)
+    _settle(actor, held, "dismissed", reason.strip())
+    return held
+
+
+def run_job(run: Any) -> dict[str, Any]:
+    """Commit the held rows of one session with the reviewer's word."""
+    wanted = ids.decode(LakeQuarantine.prefix, run.params["quarantineId"])
+    held = LakeQuarantine.of(run.actor.tenant_id).select_related("entry").filter(id=wanted).first()
+    if held is None:
+        raise NotFound("the rows are not in quarantine any more")
+    done = _commit(run, held)
+    with run.effect() as effect:
+        if held.state != "released":
+            effect.finish({"commitId": done.ref})
+            _settle(run.actor, held, "released", run.params["reason"])
+    return {"commitId": done.ref}
+
+
+def _commit(run: Any, held: LakeQuarantine) -> Any:
+    day = partitions.to_day(held.session)
+    with blobs.local(held.key) as path:
+        offer = Offer(
+            table=held.entry.table,
+            instrument=held.entry.instrument,
+            paths=(path,),
+            # Around the session: rows of a venue's date may lie on two UTC days.
+            start_ns=(day - 1) * partitions.DAY,
+            end_ns=(day + 2) * partitions.DAY,
+            vendor=held.vendor,
+            fetched_at=held.fetched_at or held.created_at,
+            policy=merging.NEWER,
+            accepted=frozenset({day}),
+            claims=False,
+        )
+        return commit.commit(
+            run.actor,
+            [offer],
+            operation="release",
+            key=f"release:{held.ref}",
+            room=run.work_dir(),
+            source=held.ref,
+            run=run,
+        )
+
+
+def _settle(actor: Actor, held: LakeQuarantine, state: str, reason: str) -> None:
+    old = held.state
+    LakeQuarantine.of(actor.tenant_id).filter(id=held.id).update(
+        state=state, settled_reason=reason, settled_by=actor.user_id, settled_at=db.now()
+    )
+    held.state, held.settled_reason = state, reason
+    details = {"entry": str(held.entry), "session": str(held.session), "code": held.code, "rows": held.rows}
+    outbox.record(actor, "lake.quarantine", held.ref, old=old, new=state, reason=reason, details=details)
+
+
+def _check(held: LakeQuarantine, reason: str) -> None:
+    if len(reason.strip()) < REASON_LEAST:
+        words = f"say why, in at least {REASON_LEAST} characters"
+        raise BadRequest(words, {"fields": {"reason": [words]}})
+    if held.state != "held":
+        raise AlreadySettled(f"the rows of {held.session} are {held.state}", {"state": held.state})
