@@ -127,6 +127,9 @@ def _named(version: DatasetVersion, asked: dict[str, str]) -> dict[str, str]:
     named = {}
     for symbol in version.symbols:
         given = asked.get(symbol)
+        if not given and not version.venue:
+            words = f"the version does not say where {symbol[:40]} trades: name it as VENUE:SYMBOL"
+            raise names.SymbolRefused(words, {"symbol": symbol[:64]})
         named[symbol] = str(names.parse(given) if given else names.name(version.venue.upper(), symbol))
     doubled = sorted({name for name in named.values() if list(named.values()).count(name) > 1})
     if doubled:

@@ -42,6 +42,7 @@ COMMANDS = [
     "quality",
     "publish",
     "publication",
+    "lake",
     "lona",
     "strategy",
     "backtest",

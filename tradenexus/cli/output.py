@@ -26,12 +26,12 @@ GLYPHS = {
 }  # fmt: skip
 STYLES = {"ok": "green", "info": "cyan", "mute": "dim", "warn": "yellow", "bad": "red", "special": "magenta"}
 _STATES = {
-    "ok": "ready published_lona published available succeeded completed GREEN ok passed",
+    "ok": "ready published_lona published available succeeded completed GREEN ok passed fresh released",
     "info": "uploading validating transforming publishing_lona publishing running",
     "mute": "uploaded validated queued archived retired cancelled not_checked",
     "warn": "AMBER warn unknown late",
     "bad": "validation_failed transform_failed publish_failed failed RED fail missing drift orphan",
-    "special": "stalled quarantined",
+    "special": "stalled quarantined held",
 }
 TONE = {word: tone for tone, words in _STATES.items() for word in words.split()}
 

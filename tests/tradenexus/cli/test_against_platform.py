@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.kit import tus
@@ -115,3 +116,47 @@ def test_an_upload_whose_length_was_not_told_is_gone_on_with_and_mended(server, 
     assert nexus("upload", "--resume", upload, file, "--no-validate", "--json").code == 0
     server.work()
     assert nexus("dataset", "list", "--json").json[0]["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+def test_rows_go_into_the_lake_and_come_out_again(server, nexus, home):
+    lines = [f"{1704067200000 + n * 60_000},100,101,99,{100 + n % 2},5\n" for n in range(1500)]
+    lines[700] = f"{1704067200000 + 700 * 60_000},100,90001,99,90000,5\n"
+    bars = home / "bars.csv"
+    bars.write_text("timestamp,open,high,low,close,volume\n" + "".join(lines))
+    sent = nexus("upload", bars, "--name", "bars", "--no-validate", "--json")
+    assert sent.code == 0, sent.err
+    server.work()
+    body = {"symbol": "BTC-USD", "thresholds": {"moves.toxic.red": 1000}}
+    with server.client() as client:
+        assert client.post(f"/v1/datasets/{sent.json['datasetId']}/validate", json=body).status_code == 202
+    server.work()
+    into = ["--table", "crypto_bars_1m", "--type", "spot", "--calendar", "24/7"]
+    assert nexus("lake", "promote", "bars", *into).code == 1  # no venue, and none said
+    assert nexus("lake", "promote", "bars", *into, "--as", "BTC-USD=BINANCE:BTC-USD").code == 0
+    server.work()
+    entry = "crypto_bars_1m/BINANCE:BTC-USD"
+    shown = nexus("lake", "show", entry, "--json").json
+    assert (shown["rows"], shown["grade"], shown["sessions"]["red"]) == (60, "RED", 1)
+    (held,) = nexus("lake", "quarantine", "--json").json
+    assert (held["code"], held["rows"]) == ("TOXIC", 1440)
+    assert nexus("lake", "release", held["id"], "--reason", "seen at the venue").code == 0
+    server.work()
+    assert nexus("lake", "show", entry, "--json").json["rows"] == 1500
+    (red,) = nexus("lake", "partitions", entry, "--from", "2024-01-01", "--to", "2024-01-02", "--json").json
+    assert (red["status"], red["rows"]) == ("AMBER", 1440)
+    assert nexus("lake", "rows", entry, "--columns", "close", "--to", "2024-01-01T00:03:00Z").out.split() == [
+        "close", "100.0", "101.0", "100.0",
+    ]  # fmt: skip
+    assert nexus("lake", "rows", entry, "--format", "parquet", "-o", home / "rows.parquet").code == 0
+    assert nexus("lake", "rows", entry, "--format", "parquet", "-o", home / "rows.parquet").code == 6
+    assert pq.read_table(home / "rows.parquet").num_rows == 1500
+    assert len(nexus("lake", "revisions", entry, "--json").json) == 2
+    assert [each["operation"] for each in nexus("lake", "commits", "--json").json] == ["release", "promote"]
+    assert nexus("lake", "instruments", "BINANCE:BTC-USD", "--json").json[0]["type"] == "spot"
+    assert nexus("lake", "describe", "X:ES", "--type", "futures", "--calendar", "CMES", "--tick", "0.25").code == 0
+    assert nexus("lake", "list", "--grade", "RED", "--json").json == []
+    assert nexus("lake", "rows", "nothing").code == 2
+    assert nexus("lake", "rows", entry, "--columns", "nothing").code != 0
+    assert any(table["name"] == "book" for table in nexus("lake", "tables", "--json").json)
+    until = ["--until", "2099-01-01T00:00:00Z", "--reason", "looked at"]
+    assert nexus("lake", "override", entry, "2024-01-01", "--status", "GREEN", *until).code == 0
