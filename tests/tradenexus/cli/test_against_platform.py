@@ -118,7 +118,8 @@ def test_an_upload_whose_length_was_not_told_is_gone_on_with_and_mended(server, 
     assert nexus("dataset", "list", "--json").json[0]["sha256"] == hashlib.sha256(data).hexdigest()
 
 
-def test_rows_go_into_the_lake_and_come_out_again(server, nexus, home):
+def promoted(server, nexus, home):
+    """Bring minute bars with a toxic price into the lake; return the entry."""
     lines = [f"{1704067200000 + n * 60_000},100,101,99,{100 + n % 2},5\n" for n in range(1500)]
     lines[700] = f"{1704067200000 + 700 * 60_000},100,90001,99,90000,5\n"
     bars = home / "bars.csv"
@@ -134,7 +135,11 @@ def test_rows_go_into_the_lake_and_come_out_again(server, nexus, home):
     assert nexus("lake", "promote", "bars", *into).code == 1  # no venue, and none said
     assert nexus("lake", "promote", "bars", *into, "--as", "BTC-USD=BINANCE:BTC-USD").code == 0
     server.work()
-    entry = "crypto_bars_1m/BINANCE:BTC-USD"
+    return "crypto_bars_1m/BINANCE:BTC-USD"
+
+
+def test_rows_go_into_the_lake_and_come_out_again(server, nexus, home):
+    entry = promoted(server, nexus, home)
     shown = nexus("lake", "show", entry, "--json").json
     assert (shown["rows"], shown["grade"], shown["sessions"]["red"]) == (60, "RED", 1)
     (held,) = nexus("lake", "quarantine", "--json").json
