@@ -292,9 +292,9 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Dotted paths of functions (tenant_id, ids) -> (nodes, edges) that extend the lineage of datasets.
-NEXUS_LINEAGE = ["lona.finders.lineage"]
+NEXUS_LINEAGE = ["datasets.promoted.following", "lona.finders.lineage"]
 # Dotted paths of functions that know the neighbours of one node of it (datasets.neighbourhood.Neighbours).
-NEXUS_NEIGHBOURS = ["lona.finders.neighbours"]
+NEXUS_NEIGHBOURS = ["datasets.promoted.beside", "lona.finders.neighbours"]
 
 # --- pages -----------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
