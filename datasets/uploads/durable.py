@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -124,6 +125,8 @@ class Writer:
         self._broken = False
         self._begun = False
         self._shipper = shipping.Shipper(session)
+        self._began_at, self._began_s = session.offset, time.monotonic()
+        self._looked = session.offset  # marks up to here were asked for, or are behind
 
     def write(self, parts: Sequence[bytes]) -> None:
         """Write a batch behind the last one; each leaf that closes becomes durable at once."""
@@ -137,6 +140,7 @@ class Writer:
             closed = self._account(run)
             if closed and self._checksum is None:
                 self.save()
+                self._look()
                 self._shipper.follow()
             else:
                 disk.start_writeback(self._descriptor, start, self._ledger.offset - start)
@@ -149,11 +153,9 @@ class Writer:
             _sync(self.session, self._descriptor)
             self._broken = False
             failpoints.hit("uploads.synced")
-            before = self.session.offset
             record(self.session, self._ledger.offset, self._leaves)
             failpoints.hit("uploads.recorded")
             self._leaves.clear()
-            provisional.ask(self.session, before)
 
     def finish(self) -> None:
         """End a body that came whole: verify its checksum, if it has one, then save."""
@@ -161,12 +163,14 @@ class Writer:
             cut_tail(self.session, self._descriptor)
             raise ChunkRefused(f"The body does not have the promised {self._checksum.algorithm}; it was thrown away.")
         self.save()
+        self._look(ended=True)
         self._shipper.follow()
 
     def abandon(self) -> None:
         """End a body that was cut: keep what came, or nothing when a checksum was to cover it."""
         if self._checksum is None:
             self.save()
+            self._look(ended=True)
         cut_tail(self.session, self._descriptor)
 
     def _begin(self) -> None:
@@ -176,6 +180,13 @@ class Writer:
         if self.session.kept_bytes is not None:
             forget_kept(self.session, self._descriptor)
         trust_tail(self.session, trusted=self._checksum is None)
+
+    def _look(self, ended: bool = False) -> None:
+        """Ask for a look at what is durable: of a fast body at its end, where its client may rest."""
+        came = self.session.offset - self._began_at
+        if ended or not provisional.too_late(self.session, came, time.monotonic() - self._began_s):
+            provisional.ask(self.session, self._looked)
+            self._looked = self.session.offset
 
     def _make_room(self, size: int) -> None:
         if quota.grow(self.session, self._ledger.offset + size):

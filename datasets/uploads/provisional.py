@@ -1,5 +1,8 @@
 """Asks for a look at the first bytes of an upload while the others still come in, at a few marks; see `checking`.
 
+A look takes a process of its own for about a second. Of a body that is over before that nobody would read the report,
+and looking would take the processor from the bytes.
+
 Formats whose first bytes mean nothing without their last ones (Parquet, Arrow), partial uploads, and uploads whose
 bytes go on into a bucket are not looked at.
 """
@@ -19,6 +22,7 @@ from tradenexus.jobs import queue
 log = structlog.get_logger(__name__)
 JOB = "upload.check"
 SHARES = (0.1, 0.3, 0.6)
+REPORT_S = 2.0  # about what passes from a mark to its report where a worker is free
 
 
 def marks(length: int | None) -> list[int]:
@@ -33,6 +37,14 @@ def marks(length: int | None) -> list[int]:
     else:
         chosen = [int(length * share) for share in SHARES]
     return [mark for mark in chosen if mark >= max(1, most // 64)]
+
+
+def too_late(session: UploadSession, received: int, since_s: float) -> bool:
+    """Tell whether a body that brought `received` bytes in `since_s` seconds is over before a report could be there.
+
+    Never of a length that is not told yet.
+    """
+    return session.length is not None and (session.length - session.offset) * since_s < REPORT_S * received
 
 
 def ask(session: UploadSession, before: int) -> None:

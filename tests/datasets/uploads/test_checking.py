@@ -75,6 +75,12 @@ def test_the_first_bytes_are_told_of_while_the_others_come(server, client, sound
     assert (dataset["status"], dataset["grade"]) == ("uploading", None)
 
 
+def test_a_body_that_is_over_at_once_is_not_looked_at(server, client, sound):
+    url = tus.create(client, len(sound))
+    assert tus.patch(client, url, 0, sound).status_code == 204
+    assert client.get(f"/v1/jobs?subject={url.rsplit('/', 1)[1]}").json()["items"] == []
+
+
 def test_the_verdict_is_of_all_bytes_whatever_the_first_ones_said(server, client, sound):
     bad = sound[: part(sound) + 1000]
     bad = bad[: bad.rfind(b"\n") + 1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from datasets.models import UploadSession
 from datasets.uploads import provisional
 
 MIB = 1 << 20
@@ -27,3 +28,19 @@ def test_marks_are_few_and_bounded(settings, length, looked_at):
 def test_nothing_is_looked_at_when_it_is_turned_off(settings):
     settings.NEXUS_PROVISIONAL_BYTES = 0
     assert provisional.marks(1 << 30) == provisional.marks(None) == []
+
+
+@pytest.mark.parametrize(
+    ("length", "offset", "received", "since_s", "late"),
+    [
+        (100 * MIB, 30 * MIB, 30 * MIB, 0.1, True),  # over in a quarter of a second
+        (100 * MIB, 30 * MIB, 30 * MIB, 10.0, False),
+        (100 * MIB, 90 * MIB, 1 * MIB, 0.1, True),  # what came before this body says nothing of its speed
+        (100 * MIB, 90 * MIB, 1 * MIB, 1.0, False),
+        (100 * MIB, 100 * MIB, 30 * MIB, 10.0, True),
+        (None, 300 * MIB, 300 * MIB, 0.1, False),
+    ],
+)
+def test_a_look_whose_report_comes_too_late_is_put_off(length, offset, received, since_s, late):
+    session = UploadSession(length=length, offset=offset)
+    assert provisional.too_late(session, received, since_s) is late
