@@ -1,4 +1,4 @@
-"""Takes a request's body off the connection in 1 MiB batches and hands them to a writer thread, one batch in flight.
+"""Takes a request's body off the connection in batches and hands them to a writer thread, one batch in flight.
 
 However the body ends (whole, cut, silent, asked to let go, server stopping), what has come is written and settled.
 """
@@ -20,7 +20,9 @@ from tradenexus.errors import ProblemError
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Ending = Literal["whole", "cut", "idle", "asked", "over", "stopping"]
 
-BATCH_BYTES = 1 << 20
+# A batch is one block (see `reception`), or messages of the server until they are this many bytes. uvicorn's have up to
+# 320 KiB, so that the batch in flight and the next one are 1 MiB at the most: what a killed process takes along.
+BATCH_BYTES = 192 << 10
 QUIET_S = 1.0  # a holder whose client has been silent this long lets go when asked
 STOP_S = 8.0
 FINISH_S = 3.0  # how long a body that keeps coming may go on when the server is stopping
@@ -60,7 +62,8 @@ class Watch:
 
     def _tick(self) -> None:
         now = self._loop.time()
-        quiet_s = now - self._waiting_since if self._waiting_since is not None else 0.0
+        heard = getattr(getattr(self._receive, "__self__", None), "heard", 0.0)
+        quiet_s = now - max(self._waiting_since, heard) if self._waiting_since is not None else 0.0
         self.reason = self._look(now, quiet_s)
         if self.reason and self._waiting_since is not None and self._task:
             self._task.cancel()
@@ -83,22 +86,22 @@ class Batches:
 
     def __init__(self, writer: Writer):
         self._writer = writer
-        self._parts: list[bytes] = []
+        self._parts: list[bytes | memoryview] = []
         self._size = 0
         self._flight: Future[None] | None = None
         self._room = writer.session.limit - writer.session.offset
 
-    async def add(self, part: bytes) -> bool:
+    async def add(self, part: bytes | memoryview) -> bool:
         """Take one part; False when it goes past the declared length (what fits is kept)."""
         fits = len(part) <= self._room
         self.keep(part)
-        if self._size >= BATCH_BYTES:
+        if self._size >= BATCH_BYTES or isinstance(part, memoryview):  # a view is good only until the next but one
             if self._flight:
                 await threads.finished(self._flight)
             self._flight = threads.submit(self._writer.write, self._take())
         return fits
 
-    def keep(self, part: bytes) -> None:
+    def keep(self, part: bytes | memoryview) -> None:
         """Take a part without starting a write."""
         part = part[: self._room]
         self._room -= len(part)
@@ -119,11 +122,11 @@ class Batches:
             self._flight.result(STOP_S)
         threads.submit(self._end, self._take(), self._writer.abandon).result(STOP_S)
 
-    def _end(self, parts: list[bytes], verb: Callable[[], None]) -> None:
+    def _end(self, parts: list[bytes | memoryview], verb: Callable[[], None]) -> None:
         self._writer.write(parts)
         verb()
 
-    def _take(self) -> list[bytes]:
+    def _take(self) -> list[bytes | memoryview]:
         parts, self._parts, self._size = self._parts, [], 0
         return parts
 

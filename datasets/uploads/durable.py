@@ -128,11 +128,13 @@ class Writer:
         self._began_at, self._began_s = session.offset, time.monotonic()
         self._looked = session.offset  # marks up to here were asked for, or are behind
 
-    def write(self, parts: Sequence[bytes]) -> None:
+    def write(self, parts: Sequence[bytes | memoryview]) -> None:
         """Write a batch behind the last one; each leaf that closes becomes durable at once."""
         self._begin()
         self._make_room(sum(map(len, parts)))
-        whole = [b"".join(parts)]  # each call below gives the interpreter away and must win it back: few large ones
+        whole = (
+            parts if len(parts) == 1 else [b"".join(parts)]
+        )  # each call below gives the interpreter away and must win it back: few large ones
         for run in ledger.split(whole, self._ledger.room):
             start = self._ledger.offset
             with faults.named():

@@ -70,11 +70,11 @@ def leaf_start(offset: int) -> int:
     return offset // LEAF_BYTES * LEAF_BYTES
 
 
-def split(parts: Sequence[bytes], room: int) -> Iterator[list[bytes | memoryview]]:
+def split(parts: Sequence[bytes | memoryview], room: int) -> Iterator[list[bytes | memoryview]]:
     """Cut a batch at leaf ends: yield runs of parts, the first of at most `room` bytes, the next of a whole leaf."""
     run: list[bytes | memoryview] = []
     for part in parts:
-        rest: bytes | memoryview = part
+        rest = part
         while len(rest) >= room:
             view = memoryview(rest)
             yield [*run, view[:room]]

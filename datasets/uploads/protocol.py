@@ -1,6 +1,6 @@
 """tus 1.0.0 as a plain ASGI application for everything but GET below /v1/uploads/: the bytes never enter Django.
 
-Bytes go connection -> 1 MiB batch -> writer thread -> file; the row's offset moves when they are durable. Answers are
+Bytes go connection -> block -> writer thread -> file; the row's offset moves when they are durable. Answers are
 the contract's, with its error envelope as body and the true offset in the header wherever that helps a client.
 """
 
@@ -17,7 +17,18 @@ import structlog
 from django.conf import settings
 
 from datasets.models.upload import UploadSession, UploadState
-from datasets.uploads import body, concat, deferred, headers, hold, identity, mending, sessions, threads
+from datasets.uploads import (
+    body,
+    concat,
+    deferred,
+    headers,
+    hold,
+    identity,
+    mending,
+    reception,
+    sessions,
+    threads,
+)
 from datasets.uploads.durable import Writer
 from datasets.uploads.errors import ChunkRefused, OffsetConflict, UploadCut, UploadFinal, UploadLocked, UploadTooLarge
 from datasets.uploads.wanted import NewUpload
@@ -204,6 +215,7 @@ async def _receive(
         if length is not None:
             await threads.write(deferred.declare, session, descriptor, length)
         writer = await threads.write(Writer, session, descriptor, checksum)
+        call.receive = reception.direct(call.receive, headers.body_length(call.headers))
         ending = await body.take(call.receive, writer, settings.NEXUS_UPLOAD_IDLE_S, call.note_read)
     if ending == "whole":
         return session
