@@ -6,6 +6,8 @@ However the body ends (whole, cut, silent, asked to let go, server stopping), wh
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -82,23 +84,24 @@ class Watch:
 
 
 class Batches:
-    """Collects parts and keeps one batch in flight to the writer thread."""
+    """Collects parts; one batch is written while the next one is collected, and waits for its turn."""
 
     def __init__(self, writer: Writer):
         self._writer = writer
         self._parts: list[bytes | memoryview] = []
         self._size = 0
-        self._flight: Future[None] | None = None
         self._room = writer.session.limit - writer.session.offset
+        self._line = _Line()
+        self._flight: Future[None] | None = None
 
     async def add(self, part: bytes | memoryview) -> bool:
         """Take one part; False when it goes past the declared length (what fits is kept)."""
         fits = len(part) <= self._room
         self.keep(part)
         if self._size >= BATCH_BYTES or isinstance(part, memoryview):  # a view is good only until the next but one
-            if self._flight:
-                await threads.finished(self._flight)
-            self._flight = threads.submit(self._writer.write, self._take())
+            before, self._flight = self._flight, self._line.submit(self._writer.write, self._take())
+            if before:
+                await threads.finished(before)
         return fits
 
     def keep(self, part: bytes | memoryview) -> None:
@@ -111,16 +114,11 @@ class Batches:
 
     async def close(self, verb: Callable[[], None]) -> None:
         """Write what is left, then end with the writer's `finish` or `abandon`."""
-        if self._flight:
-            await threads.finished(self._flight)
-        self._flight = threads.submit(self._end, self._take(), verb)
-        await threads.finished(self._flight)
+        await threads.finished(self._line.submit(self._end, self._take(), verb))
 
     def close_now(self) -> None:
         """Write what is left and save, holding up the event loop: only when the server stops."""
-        if self._flight:
-            self._flight.result(STOP_S)
-        threads.submit(self._end, self._take(), self._writer.abandon).result(STOP_S)
+        self._line.submit(self._end, self._take(), self._writer.abandon).result(STOP_S)
 
     def _end(self, parts: list[bytes | memoryview], verb: Callable[[], None]) -> None:
         self._writer.write(parts)
@@ -129,6 +127,52 @@ class Batches:
     def _take(self) -> list[bytes | memoryview]:
         parts, self._parts, self._size = self._parts, [], 0
         return parts
+
+
+class _Line:
+    """Calls one after another in a writing thread, which takes the next one without a word to the event loop.
+
+    After one that failed none is made: they fail as it did.
+    """
+
+    def __init__(self) -> None:
+        self._calls: deque[tuple[Future[None], Callable[..., None], tuple[Any, ...]]] = deque()
+        self._turn = threading.Lock()
+        self._running = False
+        self._failed: BaseException | None = None
+
+    def submit(self, verb: Callable[..., None], *args: Any) -> Future[None]:
+        done: Future[None] = Future()
+        with self._turn:
+            if self._failed:
+                done.set_exception(self._failed)
+                return done
+            self._calls.append((done, verb, args))
+            if self._running:
+                return done
+            self._running = True
+        threads.submit(self._work)
+        return done
+
+    def _work(self) -> None:
+        while call := self._next():
+            done, verb, args = call
+            try:
+                verb(*args)
+            except BaseException as error:
+                with self._turn:
+                    self._failed = error
+                    failed, self._running = [done, *(each[0] for each in self._calls)], False
+                    self._calls.clear()
+                for each in failed:
+                    each.set_exception(error)
+                raise
+            done.set_result(None)
+
+    def _next(self) -> tuple[Future[None], Callable[..., None], tuple[Any, ...]] | None:
+        with self._turn:
+            self._running = bool(self._calls)
+            return self._calls.popleft() if self._calls else None
 
 
 async def take(receive: Receive, writer: Writer, idle_s: float, on_read: Callable[[], None]) -> Ending:

@@ -86,4 +86,4 @@ async def ask(verb: Callable[..., Result], *args: Any) -> Result:
 
 async def finished(call: Future[Result]) -> Result:
     """Wait for a call; cancelling the waiter does not cancel the call."""
-    return await asyncio.shield(asyncio.wrap_future(call))
+    return call.result() if call.done() else await asyncio.shield(asyncio.wrap_future(call))
