@@ -9,6 +9,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 
 from datasets import descriptions, lifecycle, listing, validation
+from datasets.market import intervals
 from datasets.market.kinds import ASSET_CLASSES, COLUMNS, KINDS
 from datasets.models import DatasetVersion, QualityReport, Status
 from datasets.pages.frame import DatasetPage
@@ -47,7 +48,7 @@ class ValidateForm(forms.Form):
 class CandlesForm(forms.Form):
     """Which bars are wanted."""
 
-    frequency = forms.CharField(max_length=8, label="Frequency")
+    frequency = forms.CharField(max_length=96, label="Frequency, or several")
     price = forms.ChoiceField(choices=_PRICES, required=False, label="Price")
     emptyBars = forms.ChoiceField(
         choices=[("omit", "leave them out"), ("fill", "fill them with the last close, marked as filled")],
@@ -55,6 +56,17 @@ class CandlesForm(forms.Form):
         label="Times without trades",
     )
     session = forms.CharField(max_length=32, required=False, label="Exchange calendar of daily bars")
+
+    def clean_frequency(self) -> list[str]:
+        """Return the frequencies, at most twelve, each once."""
+        words = self.cleaned_data["frequency"].replace(",", " ").split()
+        try:
+            named = [intervals.parse(each).text for each in words]
+        except intervals.FrequencyUnsupported as refusal:
+            raise forms.ValidationError(refusal.message) from refusal
+        if not named or len(named) > 12 or len(set(named)) < len(named):
+            raise forms.ValidationError("Name up to twelve frequencies, each once.")
+        return named
 
 
 class DescribeForm(forms.Form):
@@ -195,8 +207,9 @@ class Candles(FormPage):
 
     def act(self, said: dict[str, Any]) -> str:
         """Start making candles; the same request leads to the version that is already there."""
-        _, output, _ = candles.request_candles(self.actor, self.dataset, self.version.number, said)
-        return self.pinned_base(output)
+        wanted = said.pop("frequency")
+        _, outputs, _ = candles.request_many(self.actor, self.dataset, self.version.number, said, wanted)
+        return self.pinned_base(outputs[0]) if len(outputs) == 1 else f"/datasets/{self.dataset.ref}/versions/"
 
 
 class ArchiveForm(forms.Form):

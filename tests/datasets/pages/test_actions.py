@@ -58,6 +58,17 @@ def test_making_candles_leads_to_the_new_version_once(owner, browse, tmp_path):
     assert DatasetVersion.of(owner.tenant.id).filter(operation="candles").count() == 1
 
 
+def test_several_frequencies_are_made_together(owner, browse, tmp_path):
+    trades = factories.sealed(owner, tmp_path, rows=60, status="validated", kind="trades")
+    browser = browse(owner)
+    answer = browser.post(at(trades, "candles"), {"frequency": "1m, 5m 60m", "emptyBars": "omit"})
+    assert answer["Location"] == f"/datasets/{trades.dataset.ref}/versions/"
+    made = DatasetVersion.of(owner.tenant.id).filter(operation="candles").order_by("number")
+    assert [version.params["frequency"] for version in made] == ["1m", "5m", "1h"]
+    for wrong in ("1m 1m", "60m 1h", ", ,", "1m 7x"):
+        assert browser.post(at(trades, "candles"), {"frequency": wrong, "emptyBars": "omit"}).status_code == 422
+
+
 def test_archiving_wants_the_name_typed(owner, browse, bars):
     browser = browse(owner)
     assert browser.post(at(bars, "archive"), {"name": "other"}).status_code == 422
