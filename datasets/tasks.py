@@ -7,6 +7,7 @@ from typing import Any
 from datasets import bulk, promotion, review, validation, versions
 from datasets.maintenance import scrub
 from datasets.models import Status
+from datasets.snapshots import keeping, verify
 from datasets.storage import spool
 from datasets.transforms import run as candles
 from datasets.uploads import checking, concat, expiry, ingest, joining, provisional, sessions
@@ -123,3 +124,24 @@ def sweep_uploads(run: Any) -> dict[str, Any]:
 
 
 schedules.every(expiry.EVERY_S, expiry.SWEEP)
+
+
+@registry.handler(
+    verify.JOB,
+    "Verify a snapshot",
+    heavy=True,
+    phases=("reading",),
+    reuses="Nothing: every member is read again.",
+)
+def verify_snapshot(run: Any) -> dict[str, Any]:
+    """Compare a snapshot's members with the digests that were frozen."""
+    return verify.run_job(run)
+
+
+@registry.handler(keeping.SWEEP, "Expire snapshots")
+def sweep_snapshots(run: Any) -> dict[str, Any]:
+    """Let snapshots go whose time is over, and remove the files of those that have expired."""
+    return dict(keeping.sweep(run.job.request_id))
+
+
+schedules.every(keeping.EVERY_S, keeping.SWEEP)

@@ -215,6 +215,9 @@ NEXUS_LAKE_RULES = {
     "stall_sessions": env.integer("NEXUS_LAKE_STALL_SESSIONS", 5, 2),
     "vendor_difference_pct": env.number("NEXUS_LAKE_VENDOR_DIFFERENCE_PCT", 0.5),
 }
+# How long a snapshot is kept that nobody pinned or gave a day, and where runs may have theirs put down as files.
+NEXUS_SNAPSHOT_KEPT_S = env.integer("NEXUS_SNAPSHOT_KEPT_S", 90 * 86_400, 60)
+NEXUS_RUNS_ROOT = env.text("NEXUS_RUNS_ROOT", "")
 NEXUS_UPLOAD_IDLE_S = env.integer("NEXUS_UPLOAD_IDLE_S", 60, 1)
 NEXUS_CHILD_MEMORY_BYTES = env.integer("NEXUS_CHILD_MEMORY_BYTES", 1 << 30, 1 << 26)
 NEXUS_READS_PER_MIN = env.integer("NEXUS_READS_PER_MIN", 6_000)  # of a key, a person or an address; 0: no limit

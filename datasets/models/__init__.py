@@ -16,6 +16,7 @@ from datasets.models.lake import (
 from datasets.models.provisional import ProvisionalReport
 from datasets.models.quality import QualityReport
 from datasets.models.shipment import UploadPart, UploadShipment
+from datasets.models.snapshot import ReturnsMatrix, Snapshot, SnapshotMember, SnapshotState
 from datasets.models.upload import UploadLeaf, UploadSession
 from datasets.models.views import ListColumns, SavedView
 
@@ -37,7 +38,11 @@ __all__ = [
     "ListColumns",
     "ProvisionalReport",
     "QualityReport",
+    "ReturnsMatrix",
     "SavedView",
+    "Snapshot",
+    "SnapshotMember",
+    "SnapshotState",
     "Status",
     "UploadLeaf",
     "UploadPart",

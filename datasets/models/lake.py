@@ -209,6 +209,10 @@ class LakePartition(models.Model):
         ]
         indexes = [
             models.Index(fields=["entry", "status", "session"], name="lake_partition_by_status"),
+            # sessions that a reviewer judged: few among all of an entry's
+            models.Index(
+                fields=["entry", "session"], condition=~Q(override_status=""), name="lake_partition_overridden"
+            ),
             # the same rows under another name
             models.Index(fields=["session", "digest"], condition=~Q(digest=""), name="lake_partition_by_digest"),
         ]

@@ -3,7 +3,9 @@
 Keys (in the storage alias `data`):  raw/<tenant>/<dataset>/<version>            the uploaded bytes as they came
                                      versions/<tenant>/<dataset>/<version>/<n>-<digest>.parquet, rejects-<job>-<n>.jsonl
                                      lake/<tenant>/<2 hex>/<sha256>-<commit>.parquet, lake/<tenant>/held/<commit>/...
+                                     snapshots/<tenant>/<snapshot>/returns_matrix-<matrix>-<digest>.parquet
 Local:  uploads/<2 hex>/<upload>/data  below NEXUS_HOME: bytes on their way in (a job's scratch folder is the run's own)
+        snapshots/<snapshot>/<layout>/ a snapshot put down as files
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-ZONES = ("raw", "versions", "lake")
+ZONES = ("raw", "versions", "lake", "snapshots")
 _KEY = re.compile(r"[a-z0-9_-]+(?:[./][a-z0-9_-]+)*")
 
 
@@ -56,6 +58,15 @@ def held(tenant_id: UUID, commit_id: UUID, sha256: str) -> str:
     return f"lake/{tenant_id.hex}/held/{commit_id.hex}/{sha256}.parquet"
 
 
+def returns_matrix(tenant_id: UUID, snapshot_id: UUID, matrix_id: UUID, sha256: str) -> str:
+    """Return the key of a returns matrix.
+
+    The digest is part of it: an attempt that made other bytes does not meet the orphan of one before.
+    """
+    name = f"returns_matrix-{matrix_id.hex}-{sha256[:16]}.parquet"
+    return f"snapshots/{tenant_id.hex}/{snapshot_id.hex}/{name}"
+
+
 def manifest(tenant_id: UUID, dataset_id: UUID, version_id: UUID) -> str:
     """Return the key of a version's manifest."""
     return f"{version_prefix(tenant_id, dataset_id, version_id)}/manifest.json"
@@ -76,3 +87,8 @@ def uploads_dir() -> Path:
 def upload_dir(upload_id: UUID) -> Path:
     """Return the folder of one upload; spread by the last byte of its id (the first ones are a clock)."""
     return uploads_dir() / upload_id.hex[-2:] / upload_id.hex
+
+
+def snapshot_dir(snapshot_id: UUID) -> Path:
+    """Return the folder of a snapshot's files, a layout each in it."""
+    return Path(settings.NEXUS_HOME) / "snapshots" / snapshot_id.hex
