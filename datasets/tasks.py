@@ -7,7 +7,7 @@ from typing import Any
 from datasets import bulk, promotion, review, validation, versions
 from datasets.maintenance import scrub
 from datasets.models import Status
-from datasets.snapshots import keeping, verify
+from datasets.snapshots import keeping, materialise, verify
 from datasets.storage import spool
 from datasets.transforms import run as candles
 from datasets.uploads import checking, concat, expiry, ingest, joining, provisional, sessions
@@ -136,6 +136,18 @@ schedules.every(expiry.EVERY_S, expiry.SWEEP)
 def verify_snapshot(run: Any) -> dict[str, Any]:
     """Compare a snapshot's members with the digests that were frozen."""
     return verify.run_job(run)
+
+
+@registry.handler(
+    materialise.JOB,
+    "Put a snapshot down as files",
+    heavy=True,
+    phases=("placing", "writing"),
+    reuses="Segments that are in place; of the layout `single` every file is written again, with the same bytes.",
+)
+def materialise_snapshot(run: Any) -> dict[str, Any]:
+    """Write a snapshot's files into a folder, the manifest last."""
+    return materialise.run_job(run)
 
 
 @registry.handler(keeping.SWEEP, "Expire snapshots")

@@ -13,8 +13,9 @@ import pytest
 from tests.house.tree import APPS, ROOT, python
 from tradenexus import failpoints
 
-LISTED = set(re.findall(r"\b(?:uploads|join|ingest|jobs|storage)\.[a-z_]+", failpoints.__doc__ or ""))
+LISTED = set(re.findall(r"\b(?:uploads|join|ingest|jobs|snapshots|storage)\.[a-z_]+", failpoints.__doc__ or ""))
 KILLED_IN = (
+    "datasets/snapshots/test_kills.py",
     "datasets/uploads/test_kills.py",
     "datasets/uploads/test_shipping_kills.py",
     "tradenexus/jobs/test_watchdog.py",
