@@ -7,6 +7,7 @@ from typing import Any
 from datasets import bulk, promotion, review, validation, versions
 from datasets.maintenance import scrub
 from datasets.models import Status
+from datasets.selector import matrices
 from datasets.snapshots import keeping, materialise, verify
 from datasets.storage import spool
 from datasets.transforms import run as candles
@@ -148,6 +149,20 @@ def verify_snapshot(run: Any) -> dict[str, Any]:
 def materialise_snapshot(run: Any) -> dict[str, Any]:
     """Write a snapshot's files into a folder, the manifest last."""
     return materialise.run_job(run)
+
+
+@registry.handler(
+    matrices.JOB,
+    "Make a returns matrix",
+    heavy=True,
+    on_failure=matrices.on_failure,
+    on_retry=matrices.on_retry,
+    phases=("reading closes",),
+    reuses="Nothing: it is made anew, with the same bytes.",
+)
+def build_returns(run: Any) -> dict[str, Any]:
+    """Make a matrix of daily returns of a snapshot's candidates."""
+    return matrices.run_job(run)
 
 
 @registry.handler(keeping.SWEEP, "Expire snapshots")

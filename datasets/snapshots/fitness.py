@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q
 
-from datasets.lake import ledger
-from datasets.market import partitions, ranges, tables
+from datasets.market import ranges, tables
 from datasets.models import Grade, LakeEntry, LakePartition, Snapshot
 from datasets.reads import time_text
 
@@ -40,10 +39,12 @@ class Tally:
 
 def tallies(entries: Collection[LakeEntry], start_ns: int, end_ns: int, now: datetime) -> dict[UUID, Tally]:
     """Count the sessions in [start_ns, end_ns) whose verdict in force is not GREEN, by entry; two queries."""
+    from datasets.lake import ledger  # numpy comes with it
+
     rows = LakePartition.objects.filter(
         entry_id__in=[entry.id for entry in entries],
-        session__gte=partitions.to_date(start_ns // partitions.DAY),
-        session__lte=partitions.to_date((end_ns - 1) // partitions.DAY),
+        session__gte=_date(start_ns),
+        session__lte=_date(end_ns - 1),
     )
     judged = Q(override_until__gt=now) & ~Q(override_status="")
     counted: dict[UUID, dict[str, int]] = {}
@@ -105,3 +106,7 @@ def _ungraded(entry: LakeEntry, tally: Tally, least: str, has_rows: bool) -> lis
         told = {"grade": tally.grade, "wanted": least, "red": tally.red, "amber": tally.amber}
         return [{"code": UNGRADED, "words": words, **told}]
     return []
+
+
+def _date(ns: int) -> date:
+    return datetime.fromtimestamp(ns // 1_000_000_000, UTC).date()

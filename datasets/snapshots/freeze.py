@@ -17,7 +17,6 @@ from django.conf import settings
 from django.db.models import F, Q
 
 from datasets.lake import frozen
-from datasets.lake.commit import LakeBusy
 from datasets.market import instruments, ranges, tables
 from datasets.models import LakeEntry, LakeMember, LakeSegment, Snapshot, SnapshotMember
 from datasets.snapshots import fitness
@@ -158,6 +157,8 @@ def _held(snapshot: Snapshot, ask: Wanted, now: datetime) -> list[frozen.Frozen]
         if _standing(entries) == _standing(_entries(snapshot.tenant_id, ask)):
             break
     else:
+        from datasets.lake.commit import LakeBusy  # numpy comes with it
+
         raise LakeBusy("other commits kept changing these entries", {"name": ask.name})
     unfit, held = [], []
     for table, name in ask.pairs:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from django.core.files.storage import FileSystemStorage, storages
 from datasets.engine import children, executor, handover
 from datasets.lake import frozen
 from datasets.lake.frozen import Frozen
-from datasets.market import instruments, partitions, tables
+from datasets.market import instruments, tables
 from datasets.models import LakeSegment, Snapshot, SnapshotMember
 from datasets.reads import time_text
 from datasets.snapshots import folders, verify
@@ -133,7 +134,7 @@ def _segments(run: Any, held: list[Frozen], path: Path) -> list[dict[str, Any]]:
     for each in held:
         for segment in each.segments:
             run.check()
-            day = partitions.to_date(segment.span_start_ns // partitions.DAY)
+            day = datetime.fromtimestamp(segment.span_start_ns // 1_000_000_000, UTC)
             name = f"{day:%Y%m%d}-{segment.sha256[:16]}.parquet"
             relative = f"{each.entry.table}/{instruments.parse(each.entry.instrument).filename}/{name}"
             linked = _put(segment, path / relative, may_link)

@@ -13,9 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from datasets.lake import frozen, ledger, scan
 from datasets.models import LakeEntry, LakeMember, LakeSegment, Snapshot, SnapshotMember
 from datasets.snapshots import freeze
-from tests.datasets.snapshots.conftest import END, NAMES, START, TABLE, closes
 from tests.kit import desk, lake
 from tests.kit.lake import DAY, MONDAY
+from tests.kit.stocked import END, NAMES, START, TABLE, closes
 from tradenexus import db
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,27 +7,9 @@ import json
 
 import pytest
 
+from tests.kit import stocked
 from tests.kit.server import Server
 
-_STOCK = """
-import json, pathlib, tempfile, django; django.setup()
-from tests.datasets.snapshots.conftest import NAMES, START, END, TABLE, closes
-from tests.kit import lake, people
-from tradenexus import db
-from tradenexus.tenancy import actors
-from tradenexus.tenancy.models import Tenant, User
-from types import SimpleNamespace
-from datasets.snapshots import freeze
-user = User.objects.get(email="owner@example.org")
-tenant = Tenant.objects.get(name="first")
-owner = SimpleNamespace(actor=actors.of_user(user, "test-request", tenant.id), tenant=tenant)
-with tempfile.TemporaryDirectory() as folder:
-    folder = pathlib.Path(folder)
-    offers = [lake.offer(folder, lake.daily(closes(n)), lake.registered(owner, name)) for n, name in enumerate(NAMES)]
-    lake.put(owner, folder, *offers)
-with db.atomic():
-    print(freeze.freeze(owner.actor, freeze.wanted("run-1", NAMES, [TABLE], START, END))[0].ref)
-"""
 _ASK = """
 import django; django.setup()
 from datasets.models import Snapshot
@@ -37,6 +19,18 @@ from tradenexus.actor import system
 snapshot = Snapshot.everyone.get()
 with db.atomic():
     print(materialise.request(system(snapshot.tenant_id, "r"), snapshot, {layout!r}, {folder!r}).ref)
+"""
+_MATRIX = """
+import django; django.setup()
+from datasets.models import ReturnsMatrix, Snapshot
+from datasets.selector import matrices
+from tests.kit.stocked import NAMES
+from tradenexus import db
+from tradenexus.actor import system
+snapshot = Snapshot.everyone.get()
+with db.atomic():
+    matrix, _ = matrices.request(system(snapshot.tenant_id, "r"), snapshot, list(NAMES))
+print(matrix.state, matrix.key)
 """
 _SWEEP = """
 import django; django.setup()
@@ -52,7 +46,7 @@ print(keeping.sweep("r"))
 def server(tmp_path_factory):
     home = tmp_path_factory.mktemp("killed")
     server = Server(home, NEXUS_RUNS_ROOT=str(home / "runs"))
-    server.run(_STOCK)
+    server.run(stocked.CODE)
     return server
 
 
@@ -83,6 +77,17 @@ def test_killed_between_two_files_the_next_attempt_gives_the_same_bytes(server, 
     server.work()
     assert held(folder) == calm
     assert json.loads((folder / "manifest.json").read_bytes())["layout"] == layout
+
+
+def test_a_matrix_whose_bytes_were_stored_before_its_worker_died_is_ended_once(server):
+    assert server.run(_MATRIX).split() == ["building"]
+    server.work_until_killed("snapshots.matrix_stored")
+    [stored] = (server.home / "data" / "snapshots").rglob("*.parquet")
+    assert server.run(_MATRIX).split() == ["building"]
+    server.work()
+    state, key = server.run(_MATRIX).split()
+    assert (state, [server.home / "data" / key]) == ("ready", [stored])
+    assert list((server.home / "data" / "snapshots").rglob("*.parquet")) == [stored]
 
 
 def test_killed_after_the_files_went_the_next_sweep_ends_it(server):

@@ -13,9 +13,9 @@ import pytest
 from datasets.models import LakeSegment, SnapshotMember
 from datasets.snapshots import folders, keeping, materialise
 from datasets.storage import blobs, manifests
-from tests.datasets.snapshots.conftest import NAMES, START, TABLE, closes
 from tests.kit import lake
 from tests.kit.lake import DAY, MONDAY
+from tests.kit.stocked import NAMES, START, TABLE, closes
 from tests.lona.worker import work
 from tradenexus import db
 from tradenexus.jobs.models import Job

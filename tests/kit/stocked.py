@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pytest
 
 from datasets.models import Snapshot
 from datasets.snapshots import freeze
@@ -46,13 +45,26 @@ def closes(seed: int, count: int = 400) -> np.ndarray:
     return 100 * np.exp(np.cumsum(np.random.default_rng(seed).normal(0, 0.01, count)))
 
 
-@pytest.fixture
-def stocked(owner, tmp_path) -> Stocked:
-    """Three instruments over two years of segments."""
-    made = Stocked(owner, tmp_path)
+def stock(owner: Any, folder: Any) -> Stocked:
+    """Return the owner's lake with three instruments over two years of segments, one commit."""
+    made = Stocked(owner, folder)
     offers = []
     for number, name in enumerate(NAMES):
         lake.registered(owner, name)
-        offers.append(lake.offer(tmp_path, lake.daily(closes(number)), name))
-    lake.put(owner, tmp_path, *offers)
+        offers.append(lake.offer(folder, lake.daily(closes(number)), name))
+    lake.put(owner, folder, *offers)
     return made
+
+
+# Run as code in the environment of tests.kit.server.Server: the same lake and a snapshot of it, whose id is printed.
+CODE = """
+import pathlib, tempfile, types, django; django.setup()
+from tests.kit import stocked
+from tradenexus.tenancy import actors
+from tradenexus.tenancy.models import Tenant, User
+user, tenant = User.objects.get(email="owner@example.org"), Tenant.objects.get(name="first")
+owner = types.SimpleNamespace(actor=actors.of_user(user, "test-request", tenant.id), tenant=tenant)
+with tempfile.TemporaryDirectory() as folder:
+    snapshot = stocked.stock(owner, pathlib.Path(folder)).freeze()
+print(snapshot.ref)
+"""
