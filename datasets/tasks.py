@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from datasets import bulk, promotion, review, validation, versions
+from datasets import bulk, validation, versions
+from datasets.exports import build as export
+from datasets.exports import bundles
 from datasets.maintenance import scrub
 from datasets.models import Status
 from datasets.selector import matrices
@@ -172,3 +175,23 @@ def sweep_snapshots(run: Any) -> dict[str, Any]:
 
 
 schedules.every(keeping.EVERY_S, keeping.SWEEP)
+    bundles.JOB,
+    "Build an export",
+    heavy=True,
+    on_failure=bundles.on_failure,
+    on_retry=bundles.on_retry,
+    phases=("plan", "collect"),
+    reuses="Nothing of a build that was cut short; files that an earlier bundle has are taken over.",
+)
+def build_export(run: Any) -> dict[str, Any]:
+    """Build the bundle of a night."""
+    return export.run_job(run)
+
+
+@registry.handler(bundles.NIGHTLY, "Ask for nightly exports")
+def ask_for_exports(run: Any) -> dict[str, Any]:
+    """Start the builds that are due, and remove bundles that are too old."""
+    return bundles.nightly(run)
+
+
+schedules.every(bundles.EVERY_S, bundles.NIGHTLY)

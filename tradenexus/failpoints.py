@@ -12,6 +12,7 @@ The variable is read once, at import; production mode ignores it. The places, in
                          each step of a publication
     ingest               ingest.verified ingest.stored ingest.committed
     a snapshot's files   snapshots.file_placed snapshots.placed snapshots.cleared snapshots.matrix_stored
+    an export is built   exports.planned exports.collected exports.manifest exports.renamed exports.shown
     a file is put        storage.begun storage.synced storage.linked storage.put
 """
 

@@ -218,6 +218,9 @@ NEXUS_LAKE_RULES = {
 # How long a snapshot is kept that nobody pinned or gave a day, and where runs may have theirs put down as files.
 NEXUS_SNAPSHOT_KEPT_S = env.integer("NEXUS_SNAPSHOT_KEPT_S", 90 * 86_400, 60)
 NEXUS_RUNS_ROOT = env.text("NEXUS_RUNS_ROOT", "")
+# Bundles of the lake: the UTC hour after which the night's one is built (-1: only when asked), and how many are kept.
+NEXUS_EXPORT_HOUR = env.integer("NEXUS_EXPORT_HOUR", 2, -1)
+NEXUS_EXPORT_NIGHTS = env.integer("NEXUS_EXPORT_NIGHTS", 14, 1)
 NEXUS_UPLOAD_IDLE_S = env.integer("NEXUS_UPLOAD_IDLE_S", 60, 1)
 NEXUS_CHILD_MEMORY_BYTES = env.integer("NEXUS_CHILD_MEMORY_BYTES", 1 << 30, 1 << 26)
 NEXUS_READS_PER_MIN = env.integer("NEXUS_READS_PER_MIN", 6_000)  # of a key, a person or an address; 0: no limit

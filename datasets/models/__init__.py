@@ -2,6 +2,7 @@
 
 from datasets.models.bulk import BulkAction, BulkItem, ItemState
 from datasets.models.dataset import Dataset, DatasetVersion, Status, VersionFile
+from datasets.models.export import ExportBundle, ExportFile, ExportState
 from datasets.models.instrument import Instrument
 from datasets.models.lake import (
     Grade,
@@ -25,6 +26,9 @@ __all__ = [
     "BulkItem",
     "Dataset",
     "DatasetVersion",
+    "ExportBundle",
+    "ExportFile",
+    "ExportState",
     "Grade",
     "Instrument",
     "ItemState",

@@ -16,6 +16,9 @@ from tradenexus import failpoints
 LISTED = set(re.findall(r"\b(?:uploads|join|ingest|jobs|snapshots|storage)\.[a-z_]+", failpoints.__doc__ or ""))
 KILLED_IN = (
     "datasets/snapshots/test_kills.py",
+LISTED = set(re.findall(r"\b(?:uploads|join|ingest|jobs|exports|storage)\.[a-z_]+", failpoints.__doc__ or ""))
+KILLED_IN = (
+    "datasets/exports/test_kills.py",
     "datasets/uploads/test_kills.py",
     "datasets/uploads/test_shipping_kills.py",
     "tradenexus/jobs/test_watchdog.py",
