@@ -3,6 +3,7 @@
 from django.urls import path
 
 from datasets.api import actions, bulk, contents, datasets, lake_routes, saved, uploads
+from datasets.api import actions, bulk, contents, datasets, exports, saved, uploads
 from datasets.pages import routes, upload_routes
 
 urlpatterns = [
@@ -37,6 +38,7 @@ urlpatterns = [
     path("v1/datasets/<str:ref>/audit", contents.Activity.as_view()),
     path("v1/datasets/<str:ref>/download", contents.Download.as_view()),
     *lake_routes.urlpatterns,
+    *exports.urlpatterns,
     *routes.urlpatterns,
     *upload_routes.urlpatterns,
 ]

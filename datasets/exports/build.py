@@ -160,13 +160,12 @@ class _Build:
         named: dict[str, list[str]] = {}
         for part, _ in data:
             named.setdefault(part.table, []).append(part.path)
-        night, parameters = self.bundle.night, self.bundle.parameters
-        held = {"night": night.isoformat(), "count": len(plan.held_back), "partitions": plan.held_back}
+        held = {"count": len(plan.held_back), "partitions": plan.held_back}
         return [
             self._put("catalog.json", documents.text(plan.catalog)),
             self._put("held_back.json", documents.text(held)),
             self._put("views.sql", views.sql(named, plan.folders).encode()),
-            self._put("README.md", documents.readme(night, parameters)),
+            self._put("README.md", documents.readme(self.bundle.parameters)),
         ]
 
     def _put(self, path: str, data: bytes) -> Listed:

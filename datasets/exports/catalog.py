@@ -7,7 +7,8 @@ instrument and interval, the first by name has the short key and the others end 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from datasets.market import tables
 from datasets.models import LakeEntry
 
 _FIELDS = ("table", "instrument", "fetched_at", "first_ns", "last_ns", "quality_score")
+_DAY, _EPOCH = 86_400 * 10**9, date(1970, 1, 1).toordinal()
 Row = tuple[str, str, "datetime | None", "int | None", "int | None", "float | None"]
 
 
@@ -34,18 +36,20 @@ def told(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
     for table, instrument, fetched_at, first_ns, last_ns, score in rows:
         key = f"{instrument}_{_ending(table)}"
         found[key if key not in found else f"{instrument}_{table}"] = {
-            "freshness": None if fetched_at is None else f"{fetched_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-            "start_date": _date(first_ns),
-            "end_date": _date(last_ns),
+            "freshness": fetched_at and f"{fetched_at.astimezone(UTC).isoformat()[:19]}Z",
+            "start_date": None if first_ns is None else _date(first_ns // _DAY),
+            "end_date": None if last_ns is None else _date(last_ns // _DAY),
             "data_quality_score": score,
         }
     return found
 
 
+@lru_cache(maxsize=1_000)
 def _ending(table: str) -> str:
     known = tables.TABLES.get(table)
     return known.interval if known and known.family == tables.BARS else table
 
 
-def _date(ns: int | None) -> str | None:
-    return None if ns is None else datetime.fromtimestamp(ns // 10**9, UTC).date().isoformat()
+@lru_cache(maxsize=100_000)  # entries share their days: the lake's catalog is asked for often
+def _date(day: int) -> str:
+    return date.fromordinal(_EPOCH + day).isoformat()

@@ -1,6 +1,6 @@
 """The files of a bundle beside its data: manifest, held_back.json, SHA256SUMS and the README of the layout.
 
-None of them names a time of building: the same lake gives the same bytes.
+None of them names a time of building, and the manifest alone names the night: what does not change is not sent again.
 """
 
 from __future__ import annotations
@@ -71,15 +71,15 @@ def _file(each: Listed) -> dict[str, Any]:
     return told if each.rows is None else {**told, "rows": each.rows}
 
 
-def readme(night: date, parameters: dict[str, Any]) -> bytes:
+def readme(parameters: dict[str, Any]) -> bytes:
     """Return README.md of a bundle."""
     amber = "and AMBER sessions are in it too" if parameters.get("includeAmber") else "AMBER and RED sessions are not"
-    return _README.format(night=night, amber=amber).encode()
+    return _README.format(amber=amber).encode()
 
 
-_README = """# Market data, bundle of {night}
+_README = """# Market data of one night
 
-Plain files. No program of the sender's is needed to read or to check them.
+Plain files; `manifest.json` says of which night. No program of the sender's is needed to read or to check them.
 
 | path | what it is |
 |---|---|

@@ -42,6 +42,13 @@ ROWS: dict[str, tuple[str | None, dict]] = {
     "v1/bulk-actions/<ref>/items": ("bulk", {}),
     "v1/views": (None, {"name": "ready", "query": "state=ready"}),
     "v1/views/<ref>": ("view", {"name": "renamed"}),
+    "v1/lake/catalog.json": (None, {}),
+    "v1/exports": (None, {}),
+    "v1/exports/<ref>": ("exp", {}),
+    "v1/exports/<ref>/manifest": ("exp", {}),
+    "v1/exports/<ref>/files": ("exp", {}),
+    "v1/exports/<ref>/files/<path>": ("exp", {}),
+    "v1/exports/<ref>/archive": ("exp", {}),
     "v1/uploads": (None, {}),
     "v1/uploads/": (None, {}),
     "v1/uploads/<ref>": ("up", {}),
@@ -146,7 +153,7 @@ CALLS = [(route.path, method) for route in routes() for method in route.methods]
 @pytest.fixture
 def things(owner, tmp_path):
     """One of everything, all the owner's."""
-    from datasets.models import BulkAction, SavedView, UploadSession
+    from datasets.models import BulkAction, ExportBundle, SavedView, UploadSession
     from lona.models import Backtest, Publication, Strategy
     from tradenexus.jobs.models import Job
 
@@ -175,6 +182,7 @@ def things(owner, tmp_path):
         bulk = BulkAction.everyone.create(tenant=tenant, user=owner.user, action="archive", total=0)
         catalog = factories.catalog_row(owner)
         view = SavedView.everyone.create(tenant=tenant, user=owner.user, name="v", query="state=ready", shared=True)
+        export = ExportBundle.everyone.create(tenant=tenant, night=date(2024, 1, 1), created_at=db.now())
     key = ApiKey.of(tenant.id).get(user=owner.user)
     rows = (version.dataset, upload, job, publication, strategy, backtest, bulk, view, key)
     return {row.prefix: row.ref for row in rows} | catalog
@@ -183,6 +191,14 @@ def things(owner, tmp_path):
 def address(path: str, ref: str) -> str:
     path = path.replace("<ref>", ref).replace("<table>/<instrument>", ref).replace("<name>", ref)
     return "/" + path.replace("<number>", "1").replace("<span>", "1...1").replace("<session>", "2024-10-07")
+    rows = (version.dataset, upload, job, publication, strategy, backtest, bulk, view, export, key)
+    return {row.prefix: row.ref for row in rows}
+
+
+def address(path: str, ref: str) -> str:
+    for name, value in {"<ref>": ref, "<number>": "1", "<span>": "1...1", "<path>": "README.md"}.items():
+        path = path.replace(name, value)
+    return f"/{path}"
 
 
 def call(client, method, path, ref):

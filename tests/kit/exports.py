@@ -17,6 +17,16 @@ from tests.kit.people import Person
 from tests.lona.worker import work
 from tradenexus import db
 
+# Code for tests.kit.server.Server.run: a filled lake of the owner, on which more may be done.
+FILLED = """
+import os, tempfile, django; django.setup()
+from pathlib import Path
+from tests.kit import exports, lake
+from tests.kit.people import Person
+from tradenexus.tenancy.models import Tenant, User
+person = Person(User.objects.get(email="owner@example.org"), Tenant.objects.get(name="first"), "", "admin")
+folder = Path(tempfile.mkdtemp(dir=os.environ["NEXUS_HOME"]))
+"""
 AMBER_DAY, RED_DAY, MISSING_DAY = "2024-10-10", "2024-10-15", "2024-10-18"
 
 

@@ -43,6 +43,7 @@ COMMANDS = [
     "publish",
     "publication",
     "lake",
+    "export",
     "lona",
     "strategy",
     "backtest",

@@ -11,16 +11,6 @@ from tests.kit import exports
 from tests.kit.server import Server
 
 STEPS = ["exports.planned", "exports.collected", "exports.manifest", "exports.renamed", "exports.shown"]
-_FILL = """
-import tempfile, django; django.setup()
-from pathlib import Path
-from tests.kit import exports
-from tests.kit.people import Person
-from tradenexus.tenancy.models import Tenant, User
-person = Person(User.objects.get(email="owner@example.org"), Tenant.objects.get(name="first"), "", "admin")
-with tempfile.TemporaryDirectory() as folder:
-    exports.fill(person, Path(folder))
-"""
 _ASK = """
 import django; django.setup()
 from datasets.exports import bundles
@@ -40,7 +30,7 @@ print(json.dumps([row.state, row.folder, row.manifest_sha256, ExportFile.objects
 @pytest.fixture
 def server(tmp_path):
     running = Server(tmp_path)
-    running.run(_FILL)
+    running.run(f"{exports.FILLED}exports.fill(person, folder)")
     running.run(_ASK)
     return running
 
