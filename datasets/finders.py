@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
-from datasets.models import BulkAction, Dataset, DatasetVersion, Status, UploadSession
+from datasets.models import BulkAction, Dataset, DatasetVersion, ExportBundle, Status, UploadSession
 from datasets.models.upload import PARTIAL
 from tradenexus import ids
 from tradenexus.jobs import subjects
@@ -107,6 +107,13 @@ def versions_of(tenant_id: UUID, ref: str) -> list[str]:
     """Return the ids of a dataset's versions, which jobs name."""
     rows = DatasetVersion.of(tenant_id).filter(dataset_id__in=_decoded(Dataset, [ref])).order_by("-number")
     return [ids.encode(DatasetVersion.prefix, key) for key in rows.values_list("id", flat=True)[:1000]]
+
+
+@subjects.describes("exp")
+def named_exports(tenant_id: UUID, refs: list[str]) -> dict[str, Subject]:
+    """Say how exports are called: by their night."""
+    rows = ExportBundle.of(tenant_id).filter(id__in=_decoded(ExportBundle, refs))
+    return {row.ref: Subject(row.ref, "export", f"{row.night}", f"/exports/{row.night}/") for row in rows}
 
 
 def _decoded(model: Any, refs: list[str]) -> list[UUID]:

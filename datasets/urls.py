@@ -4,6 +4,7 @@ from django.urls import path
 
 from datasets.api import actions, bulk, contents, datasets, lake_routes, saved, uploads
 from datasets.api import actions, bulk, contents, datasets, exports, saved, uploads
+from datasets.pages import exports as export_pages
 from datasets.pages import routes, upload_routes
 
 urlpatterns = [
@@ -39,6 +40,7 @@ urlpatterns = [
     path("v1/datasets/<str:ref>/download", contents.Download.as_view()),
     *lake_routes.urlpatterns,
     *exports.urlpatterns,
+    *export_pages.urlpatterns,
     *routes.urlpatterns,
     *upload_routes.urlpatterns,
 ]

@@ -38,6 +38,7 @@ SCREENS = {
     "backtests": "/backtests/",
     "backtest-new": "/backtests/new/",
     "backtest": "/backtests/{backtests}/",
+    "exports": "/exports/",
     "search": "/search?q=AAPL",
     "audit": "/audit/",
     "settings-profile": "/settings/profile/",
@@ -50,6 +51,7 @@ SCREENS = {
 OTHERS = {"api-reference", "operations"}  # not in our frame: looked at, not held to its rules
 EMPTY = {"home": "/", "datasets": "/datasets/", "uploads": "/uploads/", "jobs": "/jobs/", "publishes": "/publishes/"}
 EMPTY |= {"backtests": "/backtests/", "backtest-new": "/backtests/new/", "audit": "/audit/", "search": "/search"}
+EMPTY |= {"exports": "/exports/"}
 FAILING = ["home", "datasets", "jobs", "publishes", "backtests", "dataset", "report", "upload", "backtest"]
 FAILING += ["publication", "job", "publish"]
 NEWCOMER = ("Empty", "new@example.org", "admin")

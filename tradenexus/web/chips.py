@@ -17,7 +17,7 @@ class Chip:
 _TONES: dict[tuple[str, str], tuple[str, ...]] = {
     ("info", "ring"): (
         *("uploading", "validating", "transforming", "publishing", "publishing_lona"),
-        *("running", "open", "working"),
+        *("running", "open", "working", "building"),
     ),
     ("mute", "circle"): ("uploaded", "validated", "queued", "pending", "waiting", "unknown", "paused", "drained"),
     ("ok", "check"): (

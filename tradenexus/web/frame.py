@@ -36,6 +36,7 @@ RAIL = (
     Entry("jobs", "Jobs", "/jobs/", "jobs", "j", True),
     Entry("publishes", "Publishes", "/publishes/", "publish", "p"),
     Entry("backtests", "Backtests", "/backtests/", "backtest", "b", True),
+    Entry("exports", "Exports", "/exports/", "download", "e"),
     Entry("audit", "Audit", "/audit/", "audit", "t"),
     Entry("settings", "Settings", "/settings/profile/", "settings", "s"),
 )
