@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from datasets import bulk, promotion, review, validation, versions
-from datasets import bulk, validation, versions
 from datasets.exports import build as export
 from datasets.exports import bundles
 from datasets.maintenance import scrub
@@ -175,6 +174,9 @@ def sweep_snapshots(run: Any) -> dict[str, Any]:
 
 
 schedules.every(keeping.EVERY_S, keeping.SWEEP)
+
+
+@registry.handler(
     bundles.JOB,
     "Build an export",
     heavy=True,

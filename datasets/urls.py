@@ -2,8 +2,7 @@
 
 from django.urls import path
 
-from datasets.api import actions, bulk, contents, datasets, lake_routes, saved, uploads
-from datasets.api import actions, bulk, contents, datasets, exports, saved, uploads
+from datasets.api import actions, bulk, contents, datasets, exports, lake_routes, saved, uploads
 from datasets.pages import exports as export_pages
 from datasets.pages import routes, upload_routes
 

@@ -185,18 +185,21 @@ def things(owner, tmp_path):
         export = ExportBundle.everyone.create(tenant=tenant, night=date(2024, 1, 1), created_at=db.now())
     key = ApiKey.of(tenant.id).get(user=owner.user)
     rows = (version.dataset, upload, job, publication, strategy, backtest, bulk, view, key)
+    rows = (*rows, export)
     return {row.prefix: row.ref for row in rows} | catalog
 
 
-def address(path: str, ref: str) -> str:
-    path = path.replace("<ref>", ref).replace("<table>/<instrument>", ref).replace("<name>", ref)
-    return "/" + path.replace("<number>", "1").replace("<span>", "1...1").replace("<session>", "2024-10-07")
-    rows = (version.dataset, upload, job, publication, strategy, backtest, bulk, view, export, key)
-    return {row.prefix: row.ref for row in rows}
+# What stands for each part of an address.
+PARTS = {
+    "<number>": "1",
+    "<span>": "1...1",
+    "<session>": "2024-10-07",
+    "<path>": "README.md",
+}
 
 
 def address(path: str, ref: str) -> str:
-    for name, value in {"<ref>": ref, "<number>": "1", "<span>": "1...1", "<path>": "README.md"}.items():
+    for name, value in {"<ref>": ref, "<table>/<instrument>": ref, "<name>": ref, **PARTS}.items():
         path = path.replace(name, value)
     return f"/{path}"
 

@@ -13,11 +13,11 @@ import pytest
 from tests.house.tree import APPS, ROOT, python
 from tradenexus import failpoints
 
-LISTED = set(re.findall(r"\b(?:uploads|join|ingest|jobs|snapshots|storage)\.[a-z_]+", failpoints.__doc__ or ""))
+ROOMS = "uploads|join|ingest|jobs|storage|lake|snapshots|exports"
+LISTED = set(re.findall(rf"\b(?:{ROOMS})\.[a-z_]+", failpoints.__doc__ or ""))
 KILLED_IN = (
+    "datasets/lake/test_kills.py",
     "datasets/snapshots/test_kills.py",
-LISTED = set(re.findall(r"\b(?:uploads|join|ingest|jobs|exports|storage)\.[a-z_]+", failpoints.__doc__ or ""))
-KILLED_IN = (
     "datasets/exports/test_kills.py",
     "datasets/uploads/test_kills.py",
     "datasets/uploads/test_shipping_kills.py",
