@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from datasets.formats import targets
 from datasets.formats.errors import FileDamaged, RowGroupTooLarge, TooManyColumns, TruncatedFile
 from datasets.formats.mapper import RawBatch
+from datasets.market.kinds import SYMBOL
 
 BATCH_ROWS = 65_536
 MAX_COLUMNS = 4096
@@ -24,6 +25,8 @@ MAX_COLUMNS = 4096
 MAX_GROUP_BYTES = 8 << 30
 # Run-length and dictionary pages can state billions of rows in a few bytes; market data never comes near this.
 MAX_ROWS_PER_BYTE = 100
+# Few words over and over: kept as the numbers that Parquet stores for them, each word is looked at once.
+_WORDS = (SYMBOL, "side", targets.MAKER)
 _ARROW_MAGIC = b"ARROW1"
 _PARQUET_MAGIC = b"PAR1"
 
@@ -36,7 +39,11 @@ def read_parquet(file: IO[bytes], plan: dict[str, Any]) -> Iterator[RawBatch]:
         wanted = {target: targets.index_of(column, names) for target, column in targets.columns_of(plan).items()}
         at = 0
         columns = sorted({names[index] for index in wanted.values()})
-        for batch in parquet.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
+        words = _words(parquet, wanted)
+        if words:
+            parquet = open_parquet(file, words)
+        pieces = parquet.iter_batches(BATCH_ROWS, columns=columns, use_threads=False)
+        for batch in _whole(pieces, words) if words else pieces:
             yield _batch(batch, {target: names[index] for target, index in wanted.items()}, at)
             at += batch.num_rows
     if at != parquet.metadata.num_rows:
@@ -45,8 +52,62 @@ def read_parquet(file: IO[bytes], plan: dict[str, Any]) -> Iterator[RawBatch]:
         raise FileDamaged(f"The Parquet footer promises {stated:,} rows but the pages hold {at:,}.", details)
 
 
-def open_parquet(file: IO[bytes]) -> pq.ParquetFile:
-    """Open Parquet after looking at what it states of itself; raises the refusals of this module."""
+def _words(parquet: pq.ParquetFile, wanted: dict[str, int]) -> list[str]:
+    """Return which columns are read as numbered words; none when some column is so already: they cut batches."""
+    schema = parquet.schema_arrow
+    kinds = {target: schema.field(index).type for target, index in wanted.items()}
+    if len(set(schema.names)) < len(schema.names) or any(pa.types.is_dictionary(kind) for kind in kinds.values()):
+        return []
+    others = {index for target, index in wanted.items() if target not in _WORDS}
+    chosen = {wanted[target] for target in _WORDS if target in wanted and pa.types.is_string(kinds[target])}
+    return [schema.names[index] for index in sorted(chosen - others)]
+
+
+def _whole(pieces: Iterator[pa.RecordBatch], words: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yield batches as if the words were text: cut at BATCH_ROWS, not where a row group brings other numbers."""
+    held: list[pa.RecordBatch] = []
+    for piece in pieces:
+        held.append(_renumbered(piece, words))
+        if sum(each.num_rows for each in held) >= BATCH_ROWS:
+            yield _joined(held)
+            held = []
+    if held:
+        yield _joined(held)
+
+
+def _joined(held: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(held) == 1:
+        return held[0]
+    return pa.Table.from_batches(held).unify_dictionaries().combine_chunks().to_batches()[0]
+
+
+def _renumbered(batch: pa.RecordBatch, words: list[str]) -> pa.RecordBatch:
+    """Number the words in the order in which the batch has them, and leave out those it has not."""
+    for name in words:
+        place = batch.schema.get_field_index(name)
+        array = batch.column(place)
+        known = array.indices.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
+        old = array.indices.fill_null(0).to_numpy()
+        present = old if known is None else old[known]
+        count = len(array.dictionary)
+        if len(present) and not 0 <= int(present.min()) <= int(present.max()) < count:
+            raise pa.ArrowInvalid(f"{name}: a value is numbered beyond the {count} of the dictionary")
+        first = np.full(count, len(present), np.int64)
+        first[present[::-1]] = np.arange(len(present) - 1, -1, -1)
+        used = np.argsort(first, kind="stable")[: np.count_nonzero(first < len(present))]
+        number = np.zeros(max(count, 1), np.int32)
+        number[used] = np.arange(len(used), dtype=np.int32)
+        indices = pa.array(number[old], mask=None if known is None else ~known)
+        taken = pa.DictionaryArray.from_arrays(indices, array.dictionary.take(pa.array(used)))
+        batch = batch.set_column(place, name, taken)
+    return batch
+
+
+def open_parquet(file: IO[bytes], words: list[str] | None = None) -> pq.ParquetFile:
+    """Open Parquet after looking at what it states of itself; raises the refusals of this module.
+
+    The columns named in `words` are read as dictionaries.
+    """
     size = file.seek(0, 2)
     file.seek(max(0, size - 4))
     if file.read(4) != _PARQUET_MAGIC:
@@ -54,7 +115,12 @@ def open_parquet(file: IO[bytes]) -> pq.ParquetFile:
     file.seek(0)
     with _named_faults("Parquet"):
         parquet = pq.ParquetFile(
-            file, pre_buffer=False, buffer_size=1 << 20, page_checksum_verification=True, memory_map=False
+            file,
+            read_dictionary=words,
+            pre_buffer=False,
+            buffer_size=1 << 20,
+            page_checksum_verification=True,
+            memory_map=False,
         )
     check_parquet(parquet.metadata, size)
     return parquet

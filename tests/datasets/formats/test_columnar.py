@@ -12,7 +12,7 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
-from datasets.formats import columnar
+from datasets.formats import columnar, readers
 from datasets.formats.errors import (
     ColumnMissing,
     ColumnTypeUnsupported,
@@ -161,3 +161,36 @@ def test_nested_and_missing_columns_are_named(tmp_path):
         batches(tmp_path, parquet(table), format="parquet", **PLAN)
     with pytest.raises(ColumnMissing):
         batches(tmp_path, parquet(table.select(["t"])), format="parquet", **PLAN)
+
+
+@pytest.mark.parametrize("group", [999, 40_000, 1 << 20])
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_words_read_as_numbers_give_the_batches_that_text_gives(tmp_path, monkeypatch, group, dictionary):
+    draw = np.random.default_rng(group)
+    symbols = np.array([" B ", "A", "", "C\x00", "D" * 200, "E"], object)[np.sort(draw.integers(0, 6, 90_000))[::-1]]
+    symbols[draw.random(90_000) < 0.01] = None
+    sides = np.array(["buy", "SELL", "?", None], object)[draw.integers(0, 4, 90_000)]
+    times = np.arange(90_000) + 1_700_000_000
+    table = pa.table({"t": times, "p": draw.random(90_000), "s": pa.array(symbols), "side": pa.array(sides)})
+    data = parquet(table, row_group_size=group, use_dictionary=dictionary)
+    plan = {"columnMapping": {"ts_event": "t", "price": "p", "symbol": "s", "side": "side"}, "format": "parquet"}
+    numbered = batches(tmp_path, data, **plan)
+    monkeypatch.setattr(columnar, "_WORDS", ())
+    for one, other in zip(numbered, batches(tmp_path, data, **plan), strict=True):
+        assert one.table.equals(other.table)
+        assert one.table.column("symbol").chunk(0).dictionary.equals(other.table.column("symbol").chunk(0).dictionary)
+        assert one.row.tolist() == other.row.tolist()
+        assert one.rejects == other.rejects
+
+
+def test_a_word_that_is_no_text_refuses_the_batch_that_has_it_and_none_before(tmp_path):
+    words = [b"A"] * 70_000 + [b"\xff"]
+    symbols = pa.array(words, pa.binary())
+    text = pa.Array.from_buffers(pa.string(), len(words), symbols.buffers())
+    table = pa.table({"t": np.arange(70_001) + 1_700_000_000, "p": np.ones(70_001), "s": text})
+    (tmp_path / "raw").write_bytes(parquet(table))
+    plan = {"columnMapping": {"ts_event": "t", "price": "p", "symbol": "s"}, "format": "parquet", "kind": "trades"}
+    found = readers.open_batches(str(tmp_path / "raw"), plan)
+    assert next(found).table.num_rows == columnar.BATCH_ROWS
+    with pytest.raises(FileDamaged):
+        next(found)
