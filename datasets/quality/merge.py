@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from datasets.quality.strips import Strip
+
 BATCH_ROWS = 16_384
 FAN_IN = 48
-_FIRST = np.iinfo(np.int64).min
+_FIRST = int(np.iinfo(np.int64).min)
 
 
 def keys(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
@@ -42,6 +44,29 @@ def ordered(table: pa.Table) -> pa.Table:
     if in_order(ts, sequence):
         return table
     return table.take(pa.array(np.lexsort((sequence, ts))))
+
+
+def keys_of(strip: Strip) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return (ts_event, sequence) of a strip as int64; None for a sequence that no row has."""
+    sequence = strip.columns.get("sequence")
+    if sequence is None:
+        return strip.ts, None
+    return strip.ts, np.where(strip.valid["sequence"], sequence, _FIRST) if "sequence" in strip.valid else sequence
+
+
+def end_of(ts: np.ndarray, sequence: np.ndarray | None, at: int) -> tuple[int, int]:
+    """Return the key of one row."""
+    return int(ts[at]), _FIRST if sequence is None else int(sequence[at])
+
+
+def arranged(ts: np.ndarray, sequence: np.ndarray | None) -> np.ndarray | None:
+    """Return the canonical order of rows by their keys, equal keys as they stood; None when it stands in it."""
+    back = (ts[1:] < ts[:-1]).any()
+    if sequence is None:
+        return np.argsort(ts, kind="stable") if back else None
+    if not back and (not (sequence[1:] < sequence[:-1]).any() or in_order(ts, sequence)):
+        return None
+    return np.lexsort((sequence, ts))
 
 
 def by_code(codes: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """One pass over a raw file: read, map, split by instrument, check, write canonical Parquet, report.
 
-Instruments that arrive in order stream straight into their lanes. One that does not, and all beyond the first few
-lanes, go to sorted runs on disk that are merged at the end: memory stays flat at any size, and the files are the same
-either way. A file that is bad is a RED report, never an exception.
+Instruments that arrive in order stream straight into their lanes; what waits there beyond a bound waits on disk. One
+that does not goes to sorted runs on disk that are merged at the end: memory stays flat at any size, and the files are
+the same either way. A file that is bad is a RED report, never an exception.
 """
 
 from __future__ import annotations
@@ -19,20 +19,23 @@ import pyarrow as pa
 from datasets.formats import readers, streams, targets
 from datasets.formats.batches import MappedBatch
 from datasets.formats.errors import ColumnMissing, MappingIncomplete
-from datasets.market import calendars, intervals, kinds
-from datasets.quality import identity, report, thresholds
+from datasets.market import calendars, intervals, kinds, schemas
+from datasets.quality import identity, report, strips, thresholds
 from datasets.quality.checks import rhythm
 from datasets.quality.checks.times import Order
 from datasets.quality.intake import ROW, Intake, Rejects
 from datasets.quality.lanes import Job, Lane
-from datasets.quality.merge import Runs, by_code, keys, ordered
+from datasets.quality.merge import Runs, by_code
 from datasets.quality.progress import Progress
 from datasets.quality.result import Findings, Sample
+from datasets.quality.strips import Strip
+from datasets.quality.waiting import Room
 from tradenexus.errors import Unprocessable
 
-LANES = 16  # instruments written at once; each may hold a row group in memory
-LANE_ROWS = 32_768  # rows of an instrument gathered before they are looked at
+SLICE_ROWS = 1024  # batches are gathered until their instruments have about so many rows each,
+SPLIT_ROWS = 524_288  # or until there are so many in all
 RUN_ROWS = 524_288  # rows sorted at once
+SETTLE_SPLITS = 16
 _DROPS = ("duplicates.ids", "duplicates.bars", "duplicates.bar_conflicts")
 
 
@@ -81,12 +84,9 @@ def _size(raw: str | int | Path) -> int:
 class _Instrument:
     """Where the rows of one symbol go: a lane of their own, or the runs."""
 
-    def __init__(self, number: int, name: str):
-        self.number, self.name = number, name
-        self.lane: Lane | None = None
+    def __init__(self, number: int, name: str, lane: Lane):
+        self.number, self.name, self.lane = number, name, lane
         self.late = False  # its lane was given up
-        self.held: list[pa.Table] = []
-        self.held_rows = 0
 
 
 class _Scan:
@@ -102,7 +102,11 @@ class _Scan:
         self.order = Order(self.findings)
         self.instruments: list[_Instrument] = []
         self.by_name: dict[str, _Instrument] = {}
-        self.lanes = 0
+        self.room = Room(self.folder)
+        self.gathered: list[tuple[np.ndarray, Strip]] = []  # codes and rows of batches that are not split yet
+        self.gathered_rows = 0
+        self.splits = 0
+        self.schema = schemas.SCHEMAS[self.kind].append(pa.field(ROW, pa.int64()))
         self.runs = Runs(self.folder, RUN_ROWS)
         self.job = self._job(params)
         self.files: list[dict[str, Any]] = []
@@ -127,6 +131,7 @@ class _Scan:
             folder=self.folder,
             intake=self.intake,
             dropped=Findings(),
+            room=self.room,
         )
 
     # --- while reading
@@ -138,12 +143,27 @@ class _Scan:
         codes, table = self._codes(table.combine_chunks())
         if not table.num_rows:
             return
-        if len(codes) > 1 and (codes[1:] != codes[:-1]).any():
+        self.gathered.append((codes, strips.of(table)))
+        self.gathered_rows += len(codes)
+        if self.gathered_rows >= min(SLICE_ROWS * len(self.instruments), SPLIT_ROWS):
+            self._split()
+
+    def _split(self) -> None:
+        if not self.gathered:
+            return
+        codes = np.concatenate([each for each, _ in self.gathered])
+        strip = strips.joined([each for _, each in self.gathered])
+        cuts = [int(each.row[0]) for _, each in self.gathered]
+        self.gathered, self.gathered_rows = [], 0
+        if (codes[1:] != codes[:-1]).any():
             grouped = by_code(codes)
-            codes, table = codes[grouped], table.take(pa.array(grouped))
-        ts = table.column("ts_event").cast(pa.int64()).to_numpy()
-        self.order.push(codes, ts, table.column(ROW).to_numpy(), [each.name for each in self.instruments])
-        self._route(codes, table)
+            codes, strip = codes[grouped], strip.take(grouped)
+        self.order.push(codes, strip.ts, strip.row, [each.name for each in self.instruments], cuts)
+        self._route(codes, strip)
+        self.splits += 1
+        if self.splits % SETTLE_SPLITS == 0:
+            for instrument in self.instruments:
+                instrument.lane.filling.settle()
 
     def _codes(self, table: pa.Table) -> tuple[np.ndarray, pa.Table]:
         symbols = table.column(kinds.SYMBOL).unify_dictionaries().combine_chunks()
@@ -169,47 +189,34 @@ class _Scan:
         if instrument is None:
             if len(self.instruments) >= int(self.limits["max_instruments"]):
                 return -1
-            instrument = _Instrument(len(self.instruments), name)
-            if self.lanes < LANES:
-                self.lanes += 1
-                instrument.lane = Lane(self.job, name, self.folder / f"{instrument.number:05d}.parquet")
+            number = len(self.instruments)
+            lane = Lane(self.job, name, self.folder / f"{number:05d}.parquet")
+            instrument = _Instrument(number, name, lane)
             self.instruments.append(instrument)
+            self.room.instruments += 1
             self.by_name[name] = instrument
         return instrument.number
 
-    def _route(self, codes: np.ndarray, table: pa.Table) -> None:
+    def _route(self, codes: np.ndarray, strip: Strip) -> None:
         starts = np.flatnonzero(np.concatenate(([True], codes[1:] != codes[:-1])))
         ends = np.append(starts[1:], len(codes))
         late: list[list[int]] = []  # stretches of rows that go to the runs
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
             instrument = self.instruments[codes[start]]
-            if instrument.lane is None or instrument.late:
-                if late and late[-1][1] == start:
-                    late[-1][1] = end
-                else:
-                    late.append([start, end])
-                continue
-            instrument.held.append(table.slice(start, end - start))
-            instrument.held_rows += end - start
-            if instrument.held_rows >= LANE_ROWS:
-                self._flush(instrument)
+            if not instrument.late:
+                self._give_up(instrument, instrument.lane.push(strip, start, end))
+            elif late and late[-1][1] == start:
+                late[-1][1] = end
+            else:
+                late.append([start, end])
         for start, end in late:
-            self.runs.add(table.slice(start, end - start), codes[start:end])
+            self.runs.add(strip.slice(start, end).table(self.schema), codes[start:end])
 
-    def _flush(self, instrument: _Instrument) -> None:
-        lane = instrument.lane
-        if not instrument.held or lane is None:
-            return
-        arrived = pa.concat_tables(instrument.held).combine_chunks()
-        instrument.held, instrument.held_rows = [], 0
-        table = ordered(arrived)
-        ts, sequence = keys(table.slice(0, 1))
-        if lane.last_key is None or (int(ts[0]), int(sequence[0])) >= lane.last_key:
-            lane.write(table)
-            return
-        lane.give_up()
-        instrument.late = True
-        self.runs.add(arrived, np.full(arrived.num_rows, instrument.number))
+    def _give_up(self, instrument: _Instrument, arrived: Strip | None) -> None:
+        if arrived is not None:
+            instrument.lane.give_up()
+            instrument.late = True
+            self.runs.add(arrived.table(self.schema), np.full(arrived.rows, instrument.number))
 
     def stopped(self, problem: Unprocessable) -> None:
         """Note that the file could not be read further."""
@@ -223,12 +230,15 @@ class _Scan:
     # --- at the end
 
     def finish(self, profile: str) -> dict[str, Any]:
+        self._split()
         for instrument in self.instruments:
-            self._flush(instrument)
+            if not instrument.late:
+                self._give_up(instrument, instrument.lane.settle())
         self.runs.settle()
         for instrument in self.instruments:
             self._settle(instrument)
         self.runs.remove()
+        self.room.close()
         self.rejects.close()
         self.findings.merge(self.job.dropped)
         self._judge_intervals()
@@ -248,12 +258,12 @@ class _Scan:
 
     def _settle(self, instrument: _Instrument) -> None:
         lane = instrument.lane
-        if lane is None or instrument.late:
+        if instrument.late:
             merged = Lane(self.job, instrument.name, self.folder / f"{instrument.number:05d}.merged.parquet")
-            for table in self.runs.read(instrument.number, lane.read() if lane else None):
-                merged.write(table)
-            if lane is not None:
-                lane.remove()
+            for table in self.runs.read(instrument.number, lane.read()):
+                merged.push(strips.of(table), 0, table.num_rows)
+            merged.settle()
+            lane.remove()
             lane = merged
         written = lane.close()
         column = "trade_id" if lane.ids_are_text else "sequence"
@@ -266,7 +276,6 @@ class _Scan:
             lane.path.rename(path)
             self._file(lane, written, path)
         self.findings.merge(lane.findings)
-        lane.remove(rows_only=True)
 
     def _without(self, lane: Lane, marks: np.ndarray) -> tuple[Lane, Any]:
         clean = Lane(self.job, lane.name, lane.path.with_suffix(".unique.parquet"))
@@ -275,13 +284,15 @@ class _Scan:
         for table in lane.read():
             drop = marks[at : at + table.num_rows]
             at += table.num_rows
+            strip = strips.of(table)
             if drop.any():
-                gone = table.filter(pa.array(drop))
+                gone = strip.take(drop)
                 clean.reject(gone, "DUPLICATE_ID")
                 block = clean.block(gone)
                 self.job.dropped["duplicates.ids"].add(block, np.ones(len(block), bool), block["price"])
-                table = table.filter(pa.array(~drop))
-            clean.write(table)
+                strip = strip.take(~drop)
+            clean.push(strip, 0, strip.rows)
+        clean.settle()
         lane.remove()
         return clean, clean.close()
 

@@ -70,23 +70,37 @@ class Repeats:
         self.dropped, self.kept, self.kind, self.unique_ids = dropped, kept, kind, unique_ids
         self.first: dict[str, np.ndarray] | None = None  # the first row of the run that is still open
 
-    def push(self, block: Block, keys: list[np.ndarray], known: np.ndarray) -> np.ndarray:
-        """Return the rows to drop. `keys` name a row, `known` tells which rows have a key at all."""
-        columns = {"known": known} | {f"key{at}": key for at, key in enumerate(keys)} | block.columns
+    def push(self, block: Block, keys: list[np.ndarray], known: np.ndarray | None) -> np.ndarray | None:
+        """Return the rows to drop, None for none. `keys` name a row, `known` tells which rows have a key: None, all."""
+        columns = {f"key{at}": key for at, key in enumerate(keys)} | block.columns
+        ends = slice(0, 1), slice(len(block) - 1, len(block))
+        begin, end = ({name: column[each] for name, column in columns.items()} for each in ends)
+        begin["known"], end["known"] = (np.ones(1, bool) if known is None else known[each] for each in ends)
+        if not self._meets(begin, len(keys)) and not _neighbours(keys, known).any():
+            # a copy: a view would hold the whole block
+            self.first = {name: column.copy() for name, column in end.items()}
+            return None
+        columns["known"] = np.ones(len(block), bool) if known is None else known
+        return self._among(block, columns, len(keys))
+
+    def _meets(self, begin: dict[str, np.ndarray], keys: int) -> bool:
+        first = self.first
+        if first is None or not (first["known"][0] and begin["known"][0]):
+            return False
+        return all(first[f"key{at}"][0] == begin[f"key{at}"][0] for at in range(keys))
+
+    def _among(self, block: Block, columns: dict[str, np.ndarray], keys: int) -> np.ndarray | None:
         if self.first is not None:
             columns = {name: np.concatenate((self.first[name], column)) for name, column in columns.items()}
         offset = 0 if self.first is None else 1
-        same = columns["known"][1:] & columns["known"][:-1]
-        for at in range(len(keys)):
-            same &= columns[f"key{at}"][1:] == columns[f"key{at}"][:-1]
+        same = _neighbours([columns[f"key{at}"] for at in range(keys)], columns["known"])
         rows = len(columns["known"])
         starts = np.maximum.accumulate(np.where(np.concatenate(([True], ~same)), np.arange(rows), 0))
-        self.first = {name: column[starts[-1] : starts[-1] + 1] for name, column in columns.items()}
+        self.first = {name: column[starts[-1] : starts[-1] + 1].copy() for name, column in columns.items()}
         repeats = starts != np.arange(rows)
-        if not repeats.any():
-            return np.zeros(len(block), bool)
         equal = repeats & _equal(columns, starts, list(block.columns))
-        return self._judge(block, repeats[offset:], equal[offset:])
+        drop = self._judge(block, repeats[offset:], equal[offset:])
+        return drop if drop.any() else None
 
     def _judge(self, block: Block, repeats: np.ndarray, equal: np.ndarray) -> np.ndarray:
         if self.kind == "bars":
@@ -99,6 +113,16 @@ class Repeats:
         self.kept["duplicates.sequence"].add(block, repeats & ~equal, block["price"])
         self.dropped["duplicates.ids"].add(block, equal, block["price"])
         return equal
+
+
+def _neighbours(keys: list[np.ndarray], known: np.ndarray | None) -> np.ndarray:
+    """Tell which rows but the first have the key of the row before."""
+    same = keys[0][1:] == keys[0][:-1]
+    for key in keys[1:]:
+        same &= key[1:] == key[:-1]
+    if known is not None:
+        same &= known[1:] & known[:-1]
+    return same
 
 
 def _equal(columns: dict[str, np.ndarray], starts: np.ndarray, names: list[str]) -> np.ndarray:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from datasets.market.intervals import SECOND
 from datasets.quality.checks.spec import Spec
-from datasets.quality.result import Block, Findings, iso
+from datasets.quality.result import SAMPLES, Block, Findings, Sample, iso
 
 SPECS = (
     Spec(
@@ -68,8 +70,13 @@ class Order:
         self.findings = findings
         self.last = np.empty(0, dtype=np.int64)
 
-    def push(self, codes: np.ndarray, ts: np.ndarray, row: np.ndarray, names: list[str]) -> None:
-        """Look at the next rows, grouped by instrument (`codes` number `names`) and in file order within each."""
+    def push(
+        self, codes: np.ndarray, ts: np.ndarray, row: np.ndarray, names: list[str], cuts: Sequence[int] = ()
+    ) -> None:
+        """Look at the next rows, grouped by instrument (`codes` number `names`) and in file order within each.
+
+        `cuts` are the first record numbers of the batches they came in, in whose order offenders are noted.
+        """
         fresh = len(names) - len(self.last)
         if fresh > 0:
             self.last = np.concatenate((self.last, np.full(fresh, np.iinfo(np.int64).min)))
@@ -80,8 +87,10 @@ class Order:
         self.last[codes[ends]] = ts[ends]
         back = ts < before
         if back.any():
+            at = np.flatnonzero(back)
+            at = at[np.argsort(np.searchsorted(cuts, row[at], side="right"), kind="stable")]
             tally = self.findings["order.monotonic"]
-            known = len(tally.samples)
-            tally.add(Block("", ts, row, {}), back)
-            for sample, at in zip(tally.samples[known:], np.flatnonzero(back).tolist(), strict=False):
-                sample.instrument, sample.value = names[codes[at]], f"after {iso(int(before[at]))}"
+            for each in at[: max(SAMPLES - len(tally.samples), 0)].tolist():
+                value = f"after {iso(int(before[each]))}"
+                tally.samples.append(Sample(int(row[each]), int(ts[each]), value, names[codes[each]]))
+            tally.count += len(at)

@@ -5,10 +5,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from datasets.formats import readers
 from datasets.formats.errors import ColumnMissing
+from datasets.market import schemas
 from datasets.market.calendars import CalendarUnknown
 from datasets.market.intervals import DAY, MINUTE, SECOND, FrequencyUnsupported
-from datasets.quality import identity, merge, scan
+from datasets.quality import identity, merge, scan, waiting
+from datasets.quality.checks import rhythm
 from datasets.quality.thresholds import ThresholdUnknown
 from tests.datasets.quality import probe
 from tests.datasets.quality.probe import check, column, found, rejects, text
@@ -158,21 +161,60 @@ def essence(answer):
     return files, counts, answer["rows"]
 
 
+def few_at_once(patch, look=5, run=90, held=1000, split=(3, 50)):
+    """Make everything that is done with many rows at once be done with few."""
+    patch.setattr(waiting, "LOOK_ROWS", look)
+    patch.setattr(waiting, "HELD_BYTES", held)
+    patch.setattr(scan, "SLICE_ROWS", split[0])
+    patch.setattr(scan, "SPLIT_ROWS", split[1])
+    patch.setattr(scan, "SETTLE_SPLITS", 2)
+    patch.setattr(scan, "RUN_ROWS", run)
+    patch.setattr(merge, "BATCH_ROWS", 7)
+    patch.setattr(merge, "FAN_IN", 2)
+    patch.setattr(identity, "BUCKET_ROWS", 20)
+    patch.setattr(readers, "BLOCK_BYTES", 700)
+    patch.setattr(readers.mapped_batches, "__defaults__", (700,))
+
+
+SIZES = st.tuples(st.integers(1, 60), st.integers(1, 90), st.integers(0, 3000), st.sampled_from([(1, 1), (9, 60)]))
+
+
 @FAST
-@given(seed=st.integers(0, 2**32), sizes=st.tuples(st.integers(1, 60), st.integers(1, 90), st.integers(0, 3)))
-def test_lanes_runs_and_merges_give_the_same_files_and_findings(tmp_path, monkeypatch, seed, sizes):
-    lines = random_lines(seed)
+@given(seed=st.integers(0, 2**32), sizes=SIZES, shuffled=st.booleans())
+def test_lanes_runs_and_merges_give_the_same_files_and_findings(tmp_path, monkeypatch, seed, sizes, shuffled):
+    lines = random_lines(seed, shuffled=shuffled)
     columns = (*IDS, "symbol")
-    whole = essence(text(tmp_path, "trades", lines, columns))
     with monkeypatch.context() as patch:
-        patch.setattr(scan, "LANE_ROWS", sizes[0])
-        patch.setattr(scan, "RUN_ROWS", sizes[1])
-        patch.setattr(scan, "LANES", sizes[2])
-        patch.setattr(merge, "BATCH_ROWS", 7)
-        patch.setattr(merge, "FAN_IN", 2)
-        patch.setattr(identity, "BUCKET_ROWS", 20)
+        patch.setitem(schemas.ROW_GROUP_ROWS, "trades", 48)
+        whole = essence(text(tmp_path, "trades", lines, columns))
+        few_at_once(patch, *sizes)
         cut = essence(text(tmp_path, "trades", lines, columns))
     assert cut == whole
+
+
+def test_text_ids_quotes_and_bars_with_empty_cells_are_the_same_however_they_are_cut(tmp_path, monkeypatch):
+    draw = np.random.default_rng(11)
+    for kind, columns in (
+        ("trades", ("ts_event", "trade_id", "price", "size", "side", "symbol")),
+        ("quotes", ("ts_event", "bid", "bid_size", "ask", "ask_size", "symbol")),
+        ("bars", ("ts_event", "open", "high", "low", "close", "volume", "trades", "symbol")),
+    ):
+        lines = []
+        for number in range(600):
+            cells = {name: str(draw.integers(90, 99)) for name in columns}
+            for name in ("trade_id", "size", "side", "bid_size", "ask_size", "volume", "trades"):
+                if draw.random() < 0.4 or number < 30:
+                    cells[name] = ""
+            at = START + (number // 7 * 60 - (draw.random() < 0.01) * 900) * SECOND
+            cells |= {"ts_event": str(at), "symbol": f"S{int(draw.exponential(3))}", "side": draw.choice(["buy", ""])}
+            cells["trade_id"] = cells.get("trade_id") and f"id-{number - int(draw.integers(0, 3))}"
+            lines.append(",".join(cells[name] for name in columns))
+        with monkeypatch.context() as patch:
+            patch.setitem(schemas.ROW_GROUP_ROWS, kind, 16)
+            patch.setattr(rhythm, "ROWS", 40)
+            whole = essence(text(tmp_path, kind, lines, columns))
+            few_at_once(patch)
+            assert essence(text(tmp_path, kind, lines, columns)) == whole
 
 
 @FAST
@@ -186,8 +228,7 @@ def test_a_shuffled_file_with_ids_gives_the_files_of_the_sorted_one(tmp_path, se
 
 
 def test_equal_times_keep_file_order_through_a_merge(tmp_path, monkeypatch):
-    monkeypatch.setattr(scan, "LANE_ROWS", 3)
-    monkeypatch.setattr(scan, "RUN_ROWS", 4)
+    few_at_once(monkeypatch, 3, 4)
     random = np.random.default_rng(5)
     stamps = random.integers(0, 4, 200).tolist()
     answer = text(tmp_path, "trades", trades(*[(at, number + 1, 1) for number, at in enumerate(stamps)]))
@@ -196,8 +237,7 @@ def test_equal_times_keep_file_order_through_a_merge(tmp_path, monkeypatch):
 
 
 def test_nothing_is_left_behind_but_files_and_rejects(tmp_path, monkeypatch):
-    monkeypatch.setattr(scan, "LANES", 1)
-    monkeypatch.setattr(scan, "LANE_ROWS", 10)
+    few_at_once(monkeypatch, 10)
     answer = text(tmp_path, "trades", random_lines(1), (*IDS, "symbol"))
     out = probe.Path(answer["rejects"]["path"]).parent
     names = sorted(path.name for path in out.iterdir())
