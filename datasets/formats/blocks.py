@@ -21,10 +21,11 @@ _RETURN = 13
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole records of text; `line` is the 1-based number of its first line."""
+    """Whole records of text; `line` is the 1-based number of its first line, `lines` how many there are."""
 
     data: bytes
     line: int
+    lines: int
 
 
 def cut(
@@ -39,26 +40,42 @@ def cut(
             continue
         end = _last_end(held, mark)
         if end:
-            yield from _bounded(Block(held[:end], line), quote)
-            line += _count(held, b"\n", 0, end)
+            block = whole(held[:end], line)
+            yield from _bounded(block, quote)
+            line += block.lines
             held = held[end:]
         if len(held) > max(record_bytes, block_bytes):
             raise _endless(held, mark, line)
     if held:
         if mark and _count(held, mark) % 2:
             raise _endless(held, mark, line)
-        yield from _bounded(Block(held, line), quote)
+        yield from _bounded(whole(held, line), quote)
+
+
+def whole(data: bytes, line: int) -> Block:
+    """Return records as a block, their lines counted; the last one may lack its newline."""
+    return Block(data, line, _count(data, b"\n") + (not data.endswith(b"\n")))
 
 
 def _bounded(block: Block, quote: str | None) -> Iterator[Block]:
     """Split a block of very many records: what is made of each in memory is larger than an empty line."""
-    if _count(block.data, b"\n") <= BLOCK_RECORDS:
+    if block.lines <= BLOCK_RECORDS:
         yield block
         return
     starts, lines = begins(block, quote)
     borders = [*starts[::BLOCK_RECORDS].tolist(), len(block.data)]
     for number, line in enumerate(lines[::BLOCK_RECORDS].tolist()):
-        yield Block(block.data[borders[number] : borders[number + 1]], line)
+        yield whole(block.data[borders[number] : borders[number + 1]], line)
+
+
+def lines_of(block: Block, quote: str | None, records: int) -> np.ndarray:
+    """Return the line number of each record of a block that was found to hold so many.
+
+    As many records as lines: no line is blank and none goes on within quotes, so nothing has to be looked for.
+    """
+    if records == block.lines:
+        return block.line + np.arange(records, dtype=np.int64)
+    return begins(block, quote)[1]
 
 
 def begins(block: Block, quote: str | None) -> tuple[np.ndarray, np.ndarray]:

@@ -79,13 +79,12 @@ class Delimited:
             mapping.pop(SYMBOL)
         self._at = {target: targets.index_of(column, self._names) for target, column in mapping.items()}
         if not header:
-            return Block(block.data[int(starts[0]) :], int(lines[0]))
+            return blocks.whole(block.data[int(starts[0]) :], int(lines[0]))
         after = int(lines[1]) if len(lines) > 1 else int(lines[0]) + 1
-        return Block(block.data[end:], after)
+        return blocks.whole(block.data[end:], after)
 
     def _read(self, block: Block) -> RawBatch:
         data = re.sub(rb" {2,}", b" ", block.data) if self._delimiter == " " else block.data
-        _, lines = blocks.begins(block, self._quote)
         bad: list[pacsv.InvalidRow] = []
         table = None
         if b"\0" not in data and self._decimal == ".":
@@ -93,6 +92,7 @@ class Delimited:
         if table is None:
             bad.clear()
             table = self._parse(data, dict.fromkeys(self._at.values(), _TEXT), bad)
+        lines = blocks.lines_of(block, self._quote, table.num_rows + len(bad))
         return self._batch(table, lines, bad)
 
     def _typed(self, data: bytes, bad: list[pacsv.InvalidRow]) -> pa.Table | None:

@@ -26,7 +26,7 @@ def plainly(data, line, quote):
 def test_records_begin_where_a_plain_walk_finds_them(data, line, quote):
     if quote and data.count(b'"') % 2:
         data += b'"'
-    starts, lines = blocks.begins(blocks.Block(data, line), quote)
+    starts, lines = blocks.begins(blocks.whole(data, line), quote)
     assert list(zip(starts.tolist(), lines.tolist(), strict=True)) == plainly(data, line, quote)
 
 
@@ -39,3 +39,11 @@ def test_blocks_of_any_size_hold_the_same_records(data, size):
     assert b"".join(block.data for block in whole) == data
     found = [(block.data[start:], line) for block in whole for start, line in plainly(block.data, block.line, '"')]
     assert [line for _, line in found] == [line for _, line in plainly(data, 1, '"')]
+
+
+@given(data=texts, line=st.integers(1, 9), quote=st.sampled_from(['"', None]))
+def test_lines_of_a_counted_block_are_those_of_a_plain_walk(data, line, quote):
+    if quote and data.count(b'"') % 2:
+        data += b'"'
+    plain = [at_line for _, at_line in plainly(data, line, quote)]
+    assert blocks.lines_of(blocks.whole(data, line), quote, len(plain)).tolist() == plain
