@@ -23,6 +23,7 @@ NOTHING = ("", "null", "none", "na", "n/a", "-", "--", "\\n", "#n/a", ".")
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?([nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)$"
 _BUYS = ("buy", "b", "bid", "bought", "1", "+1", "long", "buyer")
 _SELLS = ("sell", "s", "ask", "a", "sold", "-1", "short", "seller", "offer")
+_FEW = 4096  # words that are remembered
 _TRUE, _FALSE = ("true", "t", "1", "yes", "y"), ("false", "f", "0", "no", "n")
 
 
@@ -68,12 +69,36 @@ def texts(array: pa.Array) -> Converted:
     return text, _any(_flags(unclean(text)))
 
 
-def symbols(array: pa.Array) -> Converted:
+class Memo:
+    """What the words of one column were converted to: batch after batch has the same few."""
+
+    def __init__(self) -> None:
+        self._known: dict[str | None, tuple[object, bool]] = {}
+        self._kind: pa.DataType | None = None
+
+    def convert(self, words: pa.Array, convert: Callable[[pa.Array], Converted]) -> Converted:
+        """Return what `convert` says of each word; asked once a word unless there are very many."""
+        if len(words) > _FEW or not pa.types.is_string(words.type):
+            return convert(words)
+        texts = words.to_pylist()
+        fresh = [word for word in dict.fromkeys(texts) if word not in self._known]
+        if len(self._known) + len(fresh) > _FEW:
+            return convert(words)
+        if fresh or self._kind is None:
+            values, wrong = convert(pa.array(fresh, words.type))
+            flags = [False] * len(fresh) if wrong is None else wrong.tolist()
+            self._known.update(zip(fresh, zip(values.to_pylist(), flags, strict=True), strict=True))
+            self._kind = values.type
+        found = [self._known[word] for word in texts]
+        return pa.array([value for value, _ in found], self._kind), np.array([bad for _, bad in found], bool)
+
+
+def symbols(array: pa.Array, memo: Memo | None = None) -> Converted:
     """Convert to a dictionary of names, each kept as it is written; empty ones become null."""
     if not pa.types.is_dictionary(array.type):
         array = texts(array)[0].dictionary_encode()
-    names = pc.utf8_trim_whitespace(array.dictionary.cast(pa.string()))
-    wrong = _flags(unclean(names))
+    names, wrong = (memo or Memo()).convert(array.dictionary.cast(pa.string()), _name)
+    assert wrong is not None
     empty = _flags(pc.equal(names, ""))
     indices = array.indices
     if empty.any():
@@ -90,19 +115,24 @@ def longer_than(names: pa.DictionaryArray, characters: int) -> np.ndarray | None
     return long[np.asarray(names.indices.fill_null(0))] & _flags(names.is_valid())
 
 
-def sides(array: pa.Array, inverted: bool = False) -> Converted:
+def _name(words: pa.Array) -> Converted:
+    names = pc.utf8_trim_whitespace(words)
+    return names, _flags(unclean(names))
+
+
+def sides(array: pa.Array, inverted: bool = False, memo: Memo | None = None) -> Converted:
     """Convert words such as buy, sell, bid, ask, 1, -1 to int8 1 and -1; `inverted` when they name the maker."""
     buy, sell = (SELL, BUY) if inverted else (BUY, SELL)
     meaning = {**dict.fromkeys(_BUYS, buy), **dict.fromkeys(_SELLS, sell)}
-    return _each_word_once(array, lambda words: _chosen(_words(words), meaning))
+    return _each_word_once(array, lambda words: _chosen(_words(words), meaning), memo)
 
 
-def sides_of_maker(array: pa.Array) -> Converted:
+def sides_of_maker(array: pa.Array, memo: Memo | None = None) -> Converted:
     """Convert "the buyer was the maker" to the taker's side: true is a sell, false is a buy."""
     if pa.types.is_boolean(array.type):
         return pc.if_else(plain(array), pa.scalar(SELL, pa.int8()), pa.scalar(BUY, pa.int8())), None
     meaning = {**dict.fromkeys(_TRUE, SELL), **dict.fromkeys(_FALSE, BUY)}
-    return _each_word_once(array, lambda words: _chosen(_words(words), meaning))
+    return _each_word_once(array, lambda words: _chosen(_words(words), meaning), memo)
 
 
 def cast_or_null(array: pa.Array, kind: pa.DataType) -> Converted:
@@ -149,16 +179,18 @@ def _blanked(array: pa.Array) -> pa.Array:
     return pc.if_else(pc.is_in(pc.utf8_lower(text), pa.array(NOTHING)), None, text)
 
 
-def _each_word_once(array: pa.Array | pa.ChunkedArray, convert: Callable[[pa.Array], Converted]) -> Converted:
+def _each_word_once(
+    array: pa.Array | pa.ChunkedArray, convert: Callable[[pa.Array], Converted], memo: Memo | None
+) -> Converted:
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
     if is_text(array.type):
         array = array.dictionary_encode()
     if not pa.types.is_dictionary(array.type):
         return convert(array)
-    values, wrong = convert(array.dictionary)
+    values, wrong = (memo or Memo()).convert(array.dictionary, convert)
     found = pc.take(values, array.indices)
-    if wrong is None:
+    if wrong is None or not wrong.any():
         return found, None
     return found, _any(wrong[np.asarray(array.indices.fill_null(0))] & _flags(array.indices.is_valid()))
 

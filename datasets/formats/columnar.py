@@ -66,8 +66,12 @@ def _words(parquet: pq.ParquetFile, wanted: dict[str, int]) -> list[str]:
 def _whole(pieces: Iterator[pa.RecordBatch], words: list[str]) -> Iterator[pa.RecordBatch]:
     """Yield batches as if the words were text: cut at BATCH_ROWS, not where a row group brings other numbers."""
     held: list[pa.RecordBatch] = []
+    columns = {name: _Words(name) for name in words}
     for piece in pieces:
-        held.append(_renumbered(piece, words))
+        for name, column in columns.items():
+            place = piece.schema.get_field_index(name)
+            piece = piece.set_column(place, name, column.renumbered(piece.column(place)))
+        held.append(piece)
         if sum(each.num_rows for each in held) >= BATCH_ROWS:
             yield _joined(held)
             held = []
@@ -81,26 +85,41 @@ def _joined(held: list[pa.RecordBatch]) -> pa.RecordBatch:
     return pa.Table.from_batches(held).unify_dictionaries().combine_chunks().to_batches()[0]
 
 
-def _renumbered(batch: pa.RecordBatch, words: list[str]) -> pa.RecordBatch:
-    """Number the words in the order in which the batch has them, and leave out those it has not."""
-    for name in words:
-        place = batch.schema.get_field_index(name)
-        array = batch.column(place)
+class _Words:
+    """One column of words. New ones come in the order in which the file has them, as they would by their texts."""
+
+    def __init__(self, name: str):
+        self._name = name
+        self._dictionary: pa.Array | None = None
+        self._met: np.ndarray | None = None  # which words of the dictionary were met; None when some are no text
+
+    def renumbered(self, array: pa.DictionaryArray) -> pa.DictionaryArray:
+        """Return the column; until all words were met with only its own words, in the order of the column."""
+        if self._dictionary is None or not array.dictionary.equals(self._dictionary):
+            self._dictionary = array.dictionary
+            try:
+                array.dictionary.validate(full=True)
+                self._met = np.zeros(len(array.dictionary), bool)
+            except pa.ArrowInvalid:
+                self._met = None
+        old = array.indices.fill_null(0).to_numpy() if array.null_count else array.indices.to_numpy()
         known = array.indices.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
-        old = array.indices.fill_null(0).to_numpy()
         present = old if known is None else old[known]
         count = len(array.dictionary)
         if len(present) and not 0 <= int(present.min()) <= int(present.max()) < count:
-            raise pa.ArrowInvalid(f"{name}: a value is numbered beyond the {count} of the dictionary")
+            raise pa.ArrowInvalid(f"{self._name}: a value is numbered beyond the {count} of the dictionary")
+        if self._met is not None and self._met.all():
+            return array
+        used = np.flatnonzero(np.bincount(present, minlength=count))
+        if self._met is not None:
+            self._met[used] = True
         first = np.full(count, len(present), np.int64)
         first[present[::-1]] = np.arange(len(present) - 1, -1, -1)
-        used = np.argsort(first, kind="stable")[: np.count_nonzero(first < len(present))]
+        used = used[np.argsort(first[used], kind="stable")]
         number = np.zeros(max(count, 1), np.int32)
         number[used] = np.arange(len(used), dtype=np.int32)
         indices = pa.array(number[old], mask=None if known is None else ~known)
-        taken = pa.DictionaryArray.from_arrays(indices, array.dictionary.take(pa.array(used)))
-        batch = batch.set_column(place, name, taken)
-    return batch
+        return pa.DictionaryArray.from_arrays(indices, array.dictionary.take(pa.array(used)))
 
 
 def open_parquet(file: IO[bytes], words: list[str] | None = None) -> pq.ParquetFile:

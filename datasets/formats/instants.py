@@ -240,6 +240,8 @@ def _zoned(text: pa.Array) -> pa.Array:
 
 
 def _done(array: pa.Array, bad: np.ndarray | None) -> Times:
+    if bad is None and not array.null_count:
+        return Times(np.asarray(array.cast(pa.int64())))
     valid = cells.present(array)
     reasons = dict.fromkeys(np.flatnonzero(~valid).tolist(), "NULL_VALUE")
     if bad is not None:

@@ -47,6 +47,7 @@ class Mapper:
         self._names = {target: str(column) for target, column in targets.columns_of(plan).items()}
         self._clock = Clock(plan)
         self._integer_ids: bool | None = plan.get("integerIds")
+        self._side_words, self._symbol_words = cells.Memo(), cells.Memo()
 
     def map(self, raw: RawBatch) -> MappedBatch:
         """Convert one batch."""
@@ -109,7 +110,10 @@ class Mapper:
 
     def _cells(self, name: str, source: str, array: pa.Array, faults: dict[str, Any]) -> pa.Array:
         if name == "side":
-            converted, bad = cells.sides_of_maker(array) if source == targets.MAKER else cells.sides(array, self._maker)
+            if source == targets.MAKER:
+                converted, bad = cells.sides_of_maker(array, self._side_words)
+            else:
+                converted, bad = cells.sides(array, self._maker, self._side_words)
             reason = "SIDE_UNKNOWN"
         elif name in ("sequence", "trades"):
             (converted, bad), reason = cells.integers(array), "INTEGER_INVALID"
@@ -129,7 +133,7 @@ class Mapper:
         rows = len(raw.row)
         if SYMBOL not in raw.columns:
             return _constant(self._symbol, rows)
-        converted, bad = cells.symbols(raw.columns[SYMBOL])
+        converted, bad = cells.symbols(raw.columns[SYMBOL], self._symbol_words)
         reasons = dict.fromkeys(np.flatnonzero(bad).tolist(), "TEXT_INVALID") if bad is not None else {}
         long = cells.longer_than(converted, SYMBOL_CHARS)
         if long is not None:
