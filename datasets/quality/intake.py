@@ -127,6 +127,9 @@ class Intake:
         bad = np.zeros(table.num_rows, bool)
         for name in (*PRICES[self.kind], *SIZES[self.kind]):
             values = table.column(name).to_numpy()
+            with np.errstate(all="ignore"):
+                if np.isfinite(values.sum()):  # a sum with one that is not finite is not finite
+                    continue
             wrong = ~np.isfinite(values) if name in PRICES[self.kind] else np.isinf(values)
             if not wrong.any():
                 continue

@@ -178,7 +178,11 @@ class Silence:
 
     def push(self, block: Block) -> None:
         """Look at the rows; the last stamp is carried, so a silence on a border counts."""
-        before = np.concatenate(([block.ts[0] if self.last is None else self.last], block.ts[:-1]))
+        first = int(block.ts[0]) if self.last is None else self.last
+        if self.calendar is None and int(block.ts[0]) - first <= self.limit_ns and self._steady(block.ts):
+            self.last = int(block.ts[-1])
+            return
+        before = np.concatenate(([first], block.ts[:-1]))
         self.last = int(block.ts[-1])
         silent = block.ts - before
         long = silent > self.limit_ns
@@ -190,6 +194,9 @@ class Silence:
         if long.any():
             self.findings["gaps.silence"].add(block, long, silent / SECOND)
             self.findings.figure("gaps.silence", "longest_s", int(silent.max() // SECOND))
+
+    def _steady(self, ts: np.ndarray) -> bool:
+        return len(ts) < 2 or int((ts[1:] - ts[:-1]).max()) <= self.limit_ns
 
 
 def _open_ns(start: np.ndarray, end: np.ndarray, held: Sessions) -> np.ndarray:

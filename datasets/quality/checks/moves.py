@@ -82,17 +82,43 @@ class Steps:
     def push(self, block: Block) -> None:
         """Look at the rows that have all neighbours; the others are carried."""
         self.instrument = block.instrument
-        price = _mid(block) if self.price == "mid" else block[self.price]
-        use = price > 0
-        fresh = {"ts": block.ts[use], "row": block.row[use], "price": price[use]}
-        if self.bars:
-            fresh |= {"open": block["open"][use], "volume": block["volume"][use]}
+        fresh = self._fresh(block)
+        if self._quiet(fresh):
+            return
         self._join(fresh)
         assert self.kept is not None
         rows = len(self.kept["price"])
         if rows > 2 * HALF_WINDOW:  # the first rows are judged in a full window too
             self._judge(rows - HALF_WINDOW)
         self._forget()
+
+    def _fresh(self, block: Block) -> dict[str, np.ndarray]:
+        price = _mid(block) if self.price == "mid" else block[self.price]
+        fresh = {"ts": block.ts, "row": block.row, "price": price}
+        if self.bars:
+            fresh |= {"open": block["open"], "volume": block["volume"]}
+        if price.min() > 0:  # not where one is NaN
+            return fresh
+        use = price > 0
+        return {name: column[use] for name, column in fresh.items()}
+
+    def _quiet(self, fresh: dict[str, np.ndarray]) -> bool:
+        """Tell that there is no step in all that is not judged yet: then keep the last rows, as judging them would."""
+        price = fresh["price"]
+        if len(price) < CONTEXT + HALF_WINDOW or self._steps(price).any():
+            return False
+        if self.kept is not None and self._steps(np.append(self.kept["price"], price[:1])).any():
+            return False
+        self.kept = {name: column[-CONTEXT - HALF_WINDOW :].copy() for name, column in fresh.items()}
+        self.judged = CONTEXT
+        return True
+
+    def _steps(self, price: np.ndarray) -> np.ndarray:
+        least = 1 + min(float(self.limits["outlier_step_pct"]), float(self.limits["large_move_pct"])) / 100
+        ratio = price[1:] / price[:-1]
+        if not len(ratio) or (ratio.max() <= least and ratio.min() * least >= 1):
+            return np.zeros(0, bool)
+        return (ratio > least) | (ratio * least < 1)
 
     def finish(self) -> None:
         """Judge the last rows."""
@@ -106,7 +132,8 @@ class Steps:
     def _forget(self) -> None:
         assert self.kept is not None
         drop = max(0, self.judged - CONTEXT)
-        self.kept = {name: column[drop:] for name, column in self.kept.items()}
+        # a copy: a view would hold all that was joined
+        self.kept = {name: column[drop:].copy() for name, column in self.kept.items()}
         self.judged -= drop
 
     def _judge(self, until: int) -> None:
@@ -114,10 +141,7 @@ class Steps:
         if until <= begin or self.kept is None:
             return
         self.judged = until
-        price = self.kept["price"]
-        least = 1 + min(float(self.limits["outlier_step_pct"]), float(self.limits["large_move_pct"])) / 100
-        ratio = price[1:] / price[:-1]
-        steps = np.flatnonzero((ratio > least) | (ratio * least < 1)) + 1  # the row after the step
+        steps = np.flatnonzero(self._steps(self.kept["price"])) + 1  # the row after the step
         if not len(steps):
             return
         ready = steps[(steps >= max(begin, 1)) & (steps < until)]

@@ -102,6 +102,8 @@ class Prices:
 
     def push(self, block: Block) -> None:
         """Look at the rows."""
+        if all(block[name].min() > 0 for name in self.columns):  # not where one is NaN
+            return
         lowest = block[self.columns[0]]
         for name in self.columns[1:]:
             lowest = np.fmin(lowest, block[name])
@@ -138,6 +140,9 @@ class Volume:
     def push(self, block: Block) -> None:
         """Look at the rows."""
         size = block[self.column]
+        if size.min() > 0:  # not where one is NaN
+            self.known += len(size)
+            return
         self.findings["volume.negative"].add(block, size < 0, size)
         self.findings["volume.zero"].add(block, size == 0, size)
         unknown = np.isnan(size)

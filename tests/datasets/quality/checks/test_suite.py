@@ -36,3 +36,24 @@ def test_a_jump_on_a_border_counts(cut):
     whole = feed.block({"price": price, "size": np.ones(60), "side": np.ones(60)})
     found = feed.counts(feed.look("trades", whole, [cut]))
     assert (found["moves.large"], found["moves.toxic"]) == (1, 1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(kind=st.sampled_from(["trades", "quotes", "bars"]), seed=st.integers(0, 2**32), data=st.data())
+def test_long_quiet_stretches_between_rare_defects_find_what_single_rows_find(kind, seed, data):
+    random = np.random.default_rng(seed)
+    rows = 400
+    names = {
+        "trades": ("price", "size", "side"),
+        "quotes": ("bid", "bid_size", "ask", "ask_size"),
+        "bars": ("open", "high", "low", "close", "volume"),
+    }[kind]
+    values = random.normal(100, 0.01, (len(names), rows)).round(2)
+    for _ in range(int(random.integers(0, 5))):
+        at, length = int(random.integers(0, rows)), int(random.choice([1, 1, 30]))
+        values[int(random.integers(0, len(names))), at : at + length] = random.choice([0, -5, 20, 700, np.nan])
+    step = np.where(random.random(rows) < 0.005, 4000, 1)
+    ts = 1_700_000_000_000_000_000 + np.cumsum(step) * MINUTE
+    whole = feed.block(dict(zip(names, values, strict=True)), ts)
+    cuts = data.draw(st.lists(st.integers(0, rows), max_size=4))
+    assert feed.look(kind, whole, cuts) == feed.look(kind, whole, range(1, rows))
