@@ -10,7 +10,6 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,28 +30,42 @@ class Written:
 
 
 class _HashingFile:
-    """A write-only file that digests what passes through it."""
+    """A write-only file that digests what passes through it, open only while a row group is put to disk.
+
+    Thousands of instruments may be written at once, more than a child may have open files.
+    """
 
     def __init__(self, path: Path):
-        self._file = path.open("wb")
+        self._path = path
+        self._held: list[bytes] = []
         self._digest = hashlib.sha256()
         self.size = 0
         self.closed = False
+        path.open("wb").close()
 
-    def write(self, data: Any) -> int:
+    def write(self, data: bytes) -> int:
+        self._held.append(data)
+        self.size += len(data)
+        return len(data)
+
+    def put(self) -> None:
+        """Write what came since the last time."""
+        data, self._held = b"".join(self._held), []
         self._digest.update(data)
-        written = self._file.write(data)
-        self.size += written
-        return written
+        with self._path.open("ab", buffering=0) as file:
+            left = memoryview(data)
+            while left:
+                left = left[file.write(left) :]
 
     def tell(self) -> int:
         return self.size
 
     def flush(self) -> None:
-        self._file.flush()
+        pass
 
     def close(self) -> None:
-        self._file.close()
+        if not self.closed:
+            self.put()
         self.closed = True
 
     def readable(self) -> bool:
@@ -125,6 +138,7 @@ class CanonicalWriter:
             # One contiguous chunk a group: page and dictionary borders then depend on the rows alone.
             group = table.slice(start, min(self._group_rows, limit - start)).combine_chunks()
             self._writer.write_table(group, row_group_size=self._group_rows)
+            self._file.put()
             self._note(group)
         rest = table.slice(limit)
         self._held, self._held_rows = ([rest] if rest.num_rows else []), rest.num_rows

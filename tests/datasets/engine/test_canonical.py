@@ -1,6 +1,7 @@
 """The same rows make the same bytes, whatever the batches; what is read back is what was written."""
 
 import hashlib
+import os
 
 import numpy as np
 import pyarrow as pa
@@ -84,3 +85,15 @@ def test_no_rows_make_a_file_without_times(tmp_path):
 def test_a_table_without_the_kinds_columns_is_refused(tmp_path):
     with canonical.writer(tmp_path / "a", TRADES, {}) as writer, pytest.raises(KeyError):
         writer.write(pa.table({"price": [1.0]}))
+
+
+def test_no_file_is_open_between_row_groups(tmp_path):
+    table, metadata = rows(TRADES, 140_000), schemas.metadata(TRADES, "BTC")
+    before = set(os.listdir("/proc/self/fd"))
+    writers = [canonical.writer(tmp_path / str(number), TRADES, metadata) for number in range(5)]
+    for writer in writers:
+        writer.write(table)
+    assert set(os.listdir("/proc/self/fd")) == before
+    assert len({writer.close().sha256 for writer in writers}) == 1
+    for number in range(5):
+        assert pq.read_metadata(tmp_path / str(number)).num_row_groups == 2
