@@ -33,7 +33,7 @@ from datasets.quality.waiting import Room
 from tradenexus.errors import Unprocessable
 
 SLICE_ROWS = 1024  # batches are gathered until their instruments have about so many rows each,
-SPLIT_ROWS = 524_288  # or until there are so many in all
+SPLIT_ROWS = 262_144  # or until there are so many in all
 RUN_ROWS = 524_288  # rows sorted at once
 SETTLE_SPLITS = 16
 _DROPS = ("duplicates.ids", "duplicates.bars", "duplicates.bar_conflicts")
@@ -106,6 +106,8 @@ class _Scan:
         self.gathered: list[tuple[np.ndarray, Strip]] = []  # codes and rows of batches that are not split yet
         self.gathered_rows = 0
         self.splits = 0
+        self.names: pa.Array | None = None  # of the last batch
+        self.numbers = np.empty(0, np.int64)  # of these names
         self.schema = schemas.SCHEMAS[self.kind].append(pa.field(ROW, pa.int64()))
         self.runs = Runs(self.folder, RUN_ROWS)
         self.job = self._job(params)
@@ -169,20 +171,26 @@ class _Scan:
         symbols = table.column(kinds.SYMBOL).unify_dictionaries().combine_chunks()
         if isinstance(symbols, pa.ChunkedArray):
             symbols = symbols.chunk(0)
-        names = symbols.dictionary.to_pylist()
         indices = symbols.indices.to_numpy(zero_copy_only=False)
-        used = range(len(names)) if len(names) <= 1 else np.flatnonzero(np.bincount(indices)).tolist()
-        known = np.full(max(len(names), 1), -1, dtype=np.int64)
-        for number in used:
-            known[number] = self._number(names[number])
-        codes = known[indices]
+        codes = self._known(symbols.dictionary, indices)[indices]
         table = table.drop_columns([kinds.SYMBOL])
-        if (known[list(used)] >= 0).all():
-            return codes, table
         over = codes < 0
+        if not over.any():
+            return codes, table
         rest = table.append_column("symbol", symbols.cast(pa.string())).filter(pa.array(over))
         self.intake.leave_out(rest, "symbol", "TOO_MANY_INSTRUMENTS", "schema.instruments")
         return codes[~over], table.filter(pa.array(~over))
+
+    def _known(self, names: pa.Array, indices: np.ndarray) -> np.ndarray:
+        """Return the numbers of names, -1 for those that no row has or that are beyond the limit."""
+        if self.names is not None and names.equals(self.names) and (self.numbers >= 0).all():
+            return self.numbers
+        texts = names.to_pylist()
+        used = range(len(texts)) if len(texts) <= 1 else np.flatnonzero(np.bincount(indices)).tolist()
+        self.names, self.numbers = names, np.full(max(len(texts), 1), -1, dtype=np.int64)
+        for number in used:
+            self.numbers[number] = self._number(texts[number])
+        return self.numbers
 
     def _number(self, name: str) -> int:
         instrument = self.by_name.get(name)
@@ -193,7 +201,7 @@ class _Scan:
             lane = Lane(self.job, name, self.folder / f"{number:05d}.parquet")
             instrument = _Instrument(number, name, lane)
             self.instruments.append(instrument)
-            self.room.instruments += 1
+            self.room.enter(len(self.instruments))
             self.by_name[name] = instrument
         return instrument.number
 

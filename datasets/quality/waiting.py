@@ -29,16 +29,15 @@ class Room:
 
     def __init__(self, folder: Path):
         self.held = 0
-        self.instruments = 0
+        self.look_rows = LOOK_ROWS  # of an instrument, together: fewer when there are many of them
         path = folder / "scratch.bin"
         self._file = path.open("w+b", buffering=0)
         path.unlink()
         self._end = 0
 
-    @property
-    def look_rows(self) -> int:
-        """Return how many rows of an instrument are looked at together: fewer when there are many of them."""
-        return max(min(LOOK_ROWS, FILLING_ROWS // max(self.instruments, 1)), min(LOOK_ROWS, _LEAST_ROWS))
+    def enter(self, instruments: int) -> None:
+        """Make room for so many instruments."""
+        self.look_rows = max(min(LOOK_ROWS, FILLING_ROWS // instruments), min(LOOK_ROWS, _LEAST_ROWS))
 
     def put(self, data: np.ndarray | pa.Buffer) -> int:
         """Write to the scratch file; return where."""

@@ -76,7 +76,8 @@ def test_record_numbers_are_read_back_in_any_part(tmp_path_factory, jumps, data)
 def test_the_more_instruments_the_fewer_rows_each_waits_for(tmp_path):
     room = waiting.Room(tmp_path)
     rows = []
-    for room.instruments in (1, 100, 1_000, 10_000, 1_000_000):
+    for instruments in (1, 100, 1_000, 10_000, 1_000_000):
+        room.enter(instruments)
         rows.append(room.look_rows)
     assert rows[0] == waiting.LOOK_ROWS
     assert all(one >= other for one, other in itertools.pairwise(rows))
