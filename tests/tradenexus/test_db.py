@@ -7,9 +7,12 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import DatabaseError, connection, transaction
 
 from tradenexus import db
+from tradenexus.events.models import Event
+from tradenexus.jobs.models import Worker
 from tradenexus.tenancy.models import Tenant
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -119,3 +122,22 @@ def test_a_sound_connection_is_kept_and_a_broken_one_is_not():
     db.drop_broken()
     assert connection.connection is None
     assert names() == set()
+
+
+def test_an_inserted_row_is_the_one_that_was_given(owner):
+    at = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+    given = Event(tenant=owner.tenant, seq=7, at=at, type="x.y", subject="ds_1", data={"a": [1, None, "é"], "b": 0.5})
+    db.insert(given)
+    kept = Event.of(owner.tenant.id).get(pk=given.pk)
+    for field in Event._meta.concrete_fields:
+        assert getattr(kept, field.attname) == getattr(given, field.attname)
+    with pytest.raises(DatabaseError):
+        db.insert(given)
+
+
+def test_what_the_database_makes_is_left_to_it_when_a_row_is_inserted():
+    worker = Worker(place="here", host="h", pid=1, concurrency=1)
+    db.insert(worker)
+    assert abs(Worker.objects.get(pk=worker.pk).started_at - db.now()) < timedelta(seconds=10)
+    db.insert(Session(session_key="k", session_data="", expire_date=db.now()))
+    assert Session.objects.filter(session_key="k").exists()

@@ -38,16 +38,25 @@ def record(
     details: dict[str, Any] | None = None,
 ) -> Entry:
     """Append one entry to the actor's tenant's chain; inside a transaction, whose last statements this should be."""
-    return append(draft(actor, action, subject, old=old, new=new, reason=reason, details=details))
-
-
-def append(entry: Entry) -> Entry:
-    """Give a drafted entry its place at the end of its tenant's chain, and keep it."""
-    entry.seq, entry.prev_hash = _next(entry.tenant_id)
-    entry.hash = link(entry)
-    entry.save(force_insert=True)
-    Head.objects.filter(tenant_id=entry.tenant_id).update(audit_hash=entry.hash, audit_previous=entry.prev_hash)
+    entry = draft(actor, action, subject, old=old, new=new, reason=reason, details=details)
+    append(entry)
     return entry
+
+
+def append(entry: Entry, events: int = 0) -> int:
+    """Give a drafted entry its place at the end of its tenant's chain, and keep it.
+
+    events: how many events the caller writes with it; return the number of the last one.
+    """
+    entry.seq, entry.prev_hash, event_seq = _next(entry.tenant_id, events)
+    entry.hash = link(entry)
+    db.insert(entry)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE audit_head SET audit_hash = %s, audit_previous = %s WHERE tenant_id = %s",
+            [entry.hash, entry.prev_hash, _key(entry.tenant_id)],
+        )
+    return event_seq
 
 
 def draft(
@@ -132,17 +141,22 @@ def _misfit(entry: Entry, expected: int, previous: str) -> str:
     return ""
 
 
-def _next(tenant_id: UUID) -> tuple[int, str]:
-    """Take the next number; the row stays locked to the end of the transaction."""
+def _next(tenant_id: UUID, events: int) -> tuple[int, str, int]:
+    """Take the next number, and so many of events; the row stays locked to the end of the transaction."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO audit_head (tenant_id, audit_seq, audit_hash, audit_previous, event_seq)"
-            " VALUES (%s, 1, %s, '', 0)"
-            " ON CONFLICT (tenant_id) DO UPDATE SET audit_seq = audit_head.audit_seq + 1"
-            " RETURNING audit_seq, audit_hash",
-            [tenant_id.hex if db.is_sqlite() else tenant_id, GENESIS],
+            " VALUES (%s, 1, %s, '', %s)"
+            " ON CONFLICT (tenant_id) DO UPDATE SET"
+            " audit_seq = audit_head.audit_seq + 1, event_seq = audit_head.event_seq + excluded.event_seq"
+            " RETURNING audit_seq, audit_hash, event_seq",
+            [_key(tenant_id), GENESIS, events],
         )
         return cursor.fetchone()
+
+
+def _key(tenant_id: UUID) -> Any:
+    return tenant_id.hex if db.is_sqlite() else tenant_id
 
 
 def at_text(moment: datetime) -> str:

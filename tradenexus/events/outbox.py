@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from tradenexus import db
 from tradenexus.actor import Actor
@@ -35,20 +35,16 @@ def record(
     entry = chain.draft(actor, action, subject, old=old, new=new, reason=reason, details=details)
     event = Event(tenant_id=actor.tenant_id, at=entry.at, type=action, subject=subject, data=shown)
     seq = _append_one_by_one(entry, event) if db.is_sqlite() else postgres.append(entry, event)
-    transaction.on_commit(lambda: hub.wake(actor.tenant_id))
+    wake(actor.tenant_id)
     return seq
 
 
+def wake(tenant_id: UUID) -> None:
+    """Wake the readers when the transaction commits: for who has an event written by the database itself."""
+    transaction.on_commit(lambda: hub.wake(tenant_id))
+
+
 def _append_one_by_one(entry: Entry, event: Event) -> int:
-    chain.append(entry)
-    event.seq = _next(entry.tenant_id)
-    event.save(force_insert=True)
+    event.seq = chain.append(entry, events=1)
+    db.insert(event)
     return event.seq
-
-
-def _next(tenant_id: UUID) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE audit_head SET event_seq = event_seq + 1 WHERE tenant_id = %s RETURNING event_seq", [tenant_id.hex]
-        )
-        return cursor.fetchone()[0]
