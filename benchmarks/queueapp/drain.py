@@ -5,7 +5,6 @@ It says "ready", waits for a line, and says how many it did.
 
 from __future__ import annotations
 
-import itertools
 import sys
 
 import django
@@ -15,7 +14,7 @@ def drain(most: int) -> int:
     """Claim, run and settle jobs until there are none or so many are done; return how many."""
     from tradenexus.jobs import runner
 
-    return next(done for done in itertools.count() if done == most or not runner._next())
+    return runner.wake(most=most)
 
 
 if __name__ == "__main__":

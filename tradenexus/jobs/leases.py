@@ -6,6 +6,8 @@ token, and a write that meets no row means: stop (LeaseLost).
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -21,7 +23,9 @@ from tradenexus.jobs.models import Job, State
 
 # PostgreSQL's statement clock, not clock_timestamp(): the latter is volatile and keeps an index from being used.
 _PG_CLOCK = "(statement_timestamp() + make_interval(secs => %s))"
-_COLUMNS = ", ".join(connection.ops.quote_name(str(field.column)) for field in Job._meta.concrete_fields)
+_FIELDS = Job._meta.concrete_fields
+_NAMES = [field.attname for field in _FIELDS]
+COLUMNS = ", ".join(connection.ops.quote_name(str(field.column)) for field in _FIELDS)
 
 
 def clock(plus_s: float = 0) -> models.Expression:
@@ -31,24 +35,43 @@ def clock(plus_s: float = 0) -> models.Expression:
     return RawSQL(_PG_CLOCK, [plus_s], output_field=models.DateTimeField())  # noqa: S611 - the text is a constant
 
 
-def claim(kinds: list[str], holder: str, worker_id: UUID | None, light_only: bool) -> Job | None:
-    """Take the next job in order: one UPDATE ... RETURNING; None when nothing is due. Call it inside db.atomic()."""
-    if not kinds:
-        return None
-    now_sql, now_args = _clock_sql(0)
-    end_sql, end_args = _clock_sql(settings.NEXUS_JOB_LEASE_S)
+def claim(kinds: list[str], holder: str, worker_id: UUID | None, heavy: str) -> Job | None:
+    """Take the next job in order: one UPDATE ... RETURNING (SQLite). Call it inside db.atomic().
+
+    heavy: `yes` takes whatever is next, `no` passes heavy jobs by, `ask` takes nothing when a heavy one is next. None
+    when nothing was taken.
+    """
+    now = connection.ops.adapt_datetimefield_value(db.now())
+    end = connection.ops.adapt_datetimefield_value(db.now() + timedelta(seconds=settings.NEXUS_JOB_LEASE_S))
     places = ", ".join(["%s"] * len(kinds))
     sql = f"""
         UPDATE jobs_job SET state = 'running', token = token + 1, attempts = attempts + 1, error = NULL,
-            lease_until = {end_sql}, started_at = {now_sql}, holder = %s, worker_id = %s, progress = '{{}}'
-        WHERE state = 'queued' AND id = (
-            SELECT id FROM jobs_job WHERE state = 'queued' {"AND NOT heavy" if light_only else ""}
-                AND run_at <= {now_sql} AND kind IN ({places})
-            ORDER BY priority DESC, run_at, id LIMIT 1 {"" if db.is_sqlite() else "FOR UPDATE SKIP LOCKED"})
-        RETURNING {_COLUMNS}"""  # noqa: S608 - no value of a user is in the text
+            lease_until = %s, started_at = %s, holder = %s, worker_id = %s, progress = '{{}}'
+        WHERE state = 'queued' {"AND NOT heavy" if heavy == "ask" else ""} AND id = (
+            SELECT id FROM jobs_job WHERE state = 'queued' {"AND NOT heavy" if heavy == "no" else ""}
+                AND run_at <= %s AND kind IN ({places})
+            ORDER BY priority DESC, run_at, id LIMIT 1)
+        RETURNING {COLUMNS}"""  # noqa: S608 - no value of a user is in the text
     worker = Job._meta.get_field("worker").get_db_prep_value(worker_id, connection)
-    arguments = [*end_args, *now_args, holder, worker, *now_args, *kinds]
-    return next(iter(list(Job.everyone.raw(sql, arguments))), None)
+    arguments = [end, now, holder, worker, now, *kinds]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, arguments)
+        row = cursor.fetchone()
+    return None if row is None else job_of(row)
+
+
+def job_of(row: Sequence[Any]) -> Job:
+    """Return the job of a row of COLUMNS."""
+    compiler, converters = _reading(connection.vendor)
+    values = next(iter(compiler.apply_converters([list(row)], converters)))
+    return Job.from_db(connection.alias, _NAMES, values)
+
+
+@functools.cache
+def _reading(_vendor: str) -> tuple[Any, Any]:
+    """How this database's values become those of the fields: worked out once, not at each claim."""
+    compiler = Job.everyone.all().query.get_compiler(connection.alias)
+    return compiler, compiler.get_converters([field.get_col(Job._meta.db_table) for field in _FIELDS])
 
 
 def peek(kinds: list[str], waiting_s: float = 0) -> bool | None:
@@ -78,9 +101,3 @@ def fence(job_id: UUID, token: int) -> None:
 def margin_s() -> float:
     """Return how long before the lease's end its holder stops itself: a sixth of it (10 s of 60)."""
     return settings.NEXUS_JOB_LEASE_S / 6
-
-
-def _clock_sql(plus_s: float) -> tuple[str, list[Any]]:
-    if db.is_sqlite():
-        return "%s", [connection.ops.adapt_datetimefield_value(db.now() + timedelta(seconds=plus_s))]
-    return _PG_CLOCK, [plus_s]

@@ -30,7 +30,15 @@ def place() -> str:
 
 def me() -> str:
     """Return the name of the calling process."""
-    return f"{place()}:{os.getpid()}:{start_of(os.getpid())}"
+    return _named(os.getpid())
+
+
+@functools.cache
+def _named(pid: int) -> str:
+    return f"{place()}:{pid}:{start_of(pid)}"
+
+
+os.register_at_fork(after_in_child=_named.cache_clear)  # a later process may get the number of one that has ended
 
 
 def start_of(pid: int) -> int:

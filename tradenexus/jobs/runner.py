@@ -9,7 +9,10 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -17,7 +20,7 @@ from django.db import DatabaseError, connection
 
 from tradenexus import db, failpoints
 from tradenexus.errors import ProblemError, Unavailable
-from tradenexus.jobs import board, leases, processes, registry, retry, slots, states
+from tradenexus.jobs import board, processes, registry, retry, slots, states
 from tradenexus.jobs.errors import Cancelled, JobCrashed, LeaseLost, RetriesExhausted
 from tradenexus.jobs.heartbeat import Heartbeat
 from tradenexus.jobs.models import Job, State
@@ -29,49 +32,100 @@ log = structlog.get_logger(__name__)
 Settle = Callable[[states.Tail], bool]  # the transition that ends or requeues a run
 
 
-def wake(job: str = "") -> int:
-    """Run jobs until none is due here; return how many. `job` only says what the wake-up was sent for."""
+class Claimed(NamedTuple):
+    """A job this process holds, the monotonic time before it was claimed, and the place of a heavy one."""
+
+    job: Job
+    at: float
+    slot: slots.Slot | None = None
+
+
+@dataclass(slots=True)
+class Turn:
+    """One run, and the job that was claimed as it ended."""
+
+    run: Run
+    follow: bool
+    following: Claimed | None = None
+
+    def succeed(self, result: dict[str, Any] | None, tail: states.Tail) -> bool:
+        """End the run's job well, and claim the next with it when we may."""
+        holder = processes.me() if self.follow and _may_claim() else ""
+        at = time.monotonic()
+        held, job = states.succeed_and_claim(self.run.job, result, tail, holder, _worker_id())
+        self.following = None if job is None else Claimed(job, at)
+        return held
+
+
+def wake(job: str = "", most: int | None = None) -> int:
+    """Run jobs until none is due here, or `most` are done; return how many. `job` only says what woke us."""
     done = 0
-    while not (board.current and (board.current.draining or board.current.paused)):
+    following: Claimed | None = None
+    while most is None or done < most:
+        if following is None:
+            following = _claim() if _may_claim() else None
+        if following is None:
+            break
+        following = _run(following, follow=most is None or done + 1 < most)
+        done += 1
         if board.current:
             board.current.beat()
-        db.drop_broken()
-        if not _next():
-            break
-        done += 1
     return done
 
 
-def _next() -> bool:
-    """Claim one job and run it; False when nothing is due that this host has a place for."""
-    head_is_heavy = leases.peek(registry.names())
-    if head_is_heavy is None:
-        return False
-    slot = slots.take() if head_is_heavy else None
+def _may_claim() -> bool:
+    return not (board.current and (board.current.draining or board.current.paused))
+
+
+def _claim() -> Claimed | None:
+    """Claim the next job that this host has a place for; None when there is none."""
+    if board.current:
+        board.current.beat()
+    db.drop_broken()
+    began = time.monotonic()
+    job, heavy_is_next = states.claim_light(processes.me(), _worker_id())
+    if job is not None:
+        return Claimed(job, began)
+    if not heavy_is_next:
+        return None
+    slot = slots.take()
     try:
-        claimed_at = time.monotonic()
-        worker_id = board.current.worker_id if board.current else None
-        job = states.claim(processes.me(), worker_id, light_only=slot is None)
-        if job is None:
-            return False
-        failpoints.hit("jobs.claimed")
-        if slot and not job.heavy:
-            slot.release()
-        execute(job, claimed_at)
+        began = time.monotonic()
+        job = states.claim(processes.me(), _worker_id(), light_only=slot is None)
+        if job is not None and job.heavy:
+            claimed, slot = Claimed(job, began, slot), None
+            return claimed
+        return None if job is None else Claimed(job, began)
     finally:
         if slot:
             slot.release()
-    return True
 
 
-def execute(job: Job, claimed_at: float | None = None) -> None:
-    """Run a claimed job to its end, or until its lease is lost; never raises what the handler raises."""
+def _worker_id() -> UUID | None:
+    return board.current.worker_id if board.current else None
+
+
+def _run(claimed: Claimed, follow: bool) -> Claimed | None:
+    try:
+        failpoints.hit("jobs.claimed")
+        return execute(claimed.job, claimed.at, follow)
+    finally:
+        if claimed.slot:
+            claimed.slot.release()
+
+
+def execute(job: Job, claimed_at: float | None = None, follow: bool = False) -> Claimed | None:
+    """Run a claimed job to its end, or until its lease is lost; never raises what the handler raises.
+
+    follow: the step that ends it well may claim the next job, which is then returned.
+    """
     run = Run(job, registry.find(job.kind), claimed_at)
+    turn = Turn(run, follow)
     with structlog.contextvars.bound_contextvars(job_id=job.ref, request_id=job.request_id):
         log.info("job.started", kind=job.kind, attempt=job.attempts)
         try:
             with Heartbeat(run):
-                settle = _handle(run)
+                settle = _handle(turn)
             failpoints.hit("jobs.handled")
             _settle(run, settle)
         except LeaseLost:
@@ -79,10 +133,12 @@ def execute(job: Job, claimed_at: float | None = None) -> None:
         finally:
             shutil.rmtree(Path(settings.NEXUS_HOME) / "work" / f"{job.ref}-{run.token}", ignore_errors=True)
         log.info("job.left", kind=job.kind, state=job.state)
+    return turn.following
 
 
-def _handle(run: Run) -> Settle:
+def _handle(turn: Turn) -> Settle:
     """Call the handler; return the step that settles the job by what came of it."""
+    run = turn.run
     try:
         result = run.kind.function(run)
     except LeaseLost:
@@ -100,7 +156,7 @@ def _handle(run: Run) -> Settle:
     except Exception as error:  # the runner's border: a handler may fail in any way
         log.exception("job.crashed", kind=run.job.kind)
         return _cancelled(run) or _again(run, f"unexpected {type(error).__name__}", None, JobCrashed)
-    return lambda tail: states.succeed_alone(run.job, result, tail)
+    return lambda tail: turn.succeed(result, tail)
 
 
 def _cancelled(run: Run) -> Settle | None:

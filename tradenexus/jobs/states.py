@@ -19,12 +19,13 @@ from tradenexus import db, logs
 from tradenexus.actor import Actor
 from tradenexus.errors import ProblemError
 from tradenexus.events import outbox
-from tradenexus.jobs import hooks, leases, registry, retry
+from tradenexus.jobs import hooks, leases, postgres, registry, retry
 from tradenexus.jobs.errors import Cancelled, JobStalled
 from tradenexus.jobs.models import Attempt, Job, LogLine, State
 
 RANDOM = random.SystemRandom()
 NOBODY = UUID(int=0)
+_UNHELD: dict[str, Any] = {"lease_until": None, "holder": "", "worker": None}
 
 
 @dataclass(slots=True)
@@ -71,13 +72,52 @@ def announce(job: Job, actor: Actor, old: str, reason: str = "", **details: Any)
 
 def claim(holder: str, worker_id: UUID | None = None, light_only: bool = False) -> Job | None:
     """Take the next job that is due, count the attempt and announce it; None when nothing is due."""
+    return _claim(holder, worker_id, "no" if light_only else "yes")
+
+
+def claim_light(holder: str, worker_id: UUID | None = None) -> tuple[Job | None, bool]:
+    """Take the next job that is due, unless it is a heavy one; return it, and whether a heavy one is next."""
+    if not db.is_sqlite():
+        job = _claim(holder, worker_id, "ask")
+        return (None, True) if job is not None and job.state == State.QUEUED else (job, False)
+    while True:  # a look takes no lock, and most wake-ups find nothing
+        head_is_heavy = leases.peek(registry.names())
+        if head_is_heavy is not False:
+            return None, bool(head_is_heavy)
+        job = _claim(holder, worker_id, "ask")
+        if job is not None:
+            return job, False
+
+
+def _claim(holder: str, worker_id: UUID | None, heavy: str) -> Job | None:
+    kinds = registry.names()
+    if not kinds:
+        return None
+    if not db.is_sqlite():
+        job = postgres.claim(kinds, holder, worker_id, heavy)
+        _wake_readers(job)
+        return job
     with db.atomic():
-        job = leases.claim(registry.names(), holder, worker_id, light_only)
-        if job is None:
-            return None
-        Attempt.objects.create(job=job, number=job.attempts, token=job.token, holder=holder)
-        announce(job, actor_of(job), State.QUEUED)
+        job = _take(kinds, holder, worker_id, heavy)
+        if job is not None:
+            announce(job, actor_of(job), State.QUEUED)
     return job
+
+
+def _take(kinds: list[str], holder: str, worker_id: UUID | None, heavy: str) -> Job | None:
+    """On SQLite, inside a transaction that announces the job."""
+    job = leases.claim(kinds, holder, worker_id, heavy)
+    if job is not None:
+        db.insert(
+            Attempt(job=job, number=job.attempts, token=job.token, holder=holder, started_at=job.started_at or db.now())
+        )
+    return job
+
+
+def _wake_readers(job: Job | None) -> None:
+    """Where the database itself announced what became of the job."""
+    if job is not None and job.tenant_id is not None:
+        outbox.wake(job.tenant_id)
 
 
 def succeed(job: Job, result: dict[str, Any] | None, tail: Tail) -> bool:
@@ -88,11 +128,38 @@ def succeed(job: Job, result: dict[str, Any] | None, tail: Tail) -> bool:
 
 def succeed_alone(job: Job, result: dict[str, Any] | None, tail: Tail) -> bool:
     """End a running job well in a transaction of its own; False when it is no longer held."""
+    return succeed_and_claim(job, result, tail, "", None)[0]
+
+
+def succeed_and_claim(
+    job: Job, result: dict[str, Any] | None, tail: Tail, holder: str, worker_id: UUID | None
+) -> tuple[bool, Job | None]:
+    """End a running job well and, in the same transaction, take the next one that is due, unless it is a heavy one.
+
+    Return whether the job was still held (if not, nothing was done), and the job taken; none without a holder.
+    """
+    if db.is_sqlite():
+        return _succeed_and_take(job, result, tail, holder, worker_id)
+    columns = tail.fields(job.log_n)
+    held, following = postgres.succeed(job, result or {}, columns, tail.lines, registry.names(), holder, worker_id)
+    if held:
+        left = {"state": State.SUCCEEDED, "result": result or {}, "error": None}
+        _take_over(job, columns | left | _UNHELD)
+        _wake_readers(job if job.tenant_id else following)
+    return held, following
+
+
+def _succeed_and_take(
+    job: Job, result: dict[str, Any] | None, tail: Tail, holder: str, worker_id: UUID | None
+) -> tuple[bool, Job | None]:
     with db.atomic():
         if not succeed(job, result, tail):
-            return False
+            return False, None
+        following = _take(registry.names(), holder, worker_id, "ask") if holder else None
         announce(job, actor_of(job), State.RUNNING)
-    return True
+        if following is not None:
+            announce(following, actor_of(following), State.QUEUED)
+    return True, following
 
 
 def end(job: Job, outcome: State, error: ProblemError, tail: Tail | None = None, run: Any = None, **guard: Any) -> bool:
@@ -197,7 +264,7 @@ def _leave_running(
 
     Inside the caller's transaction. `job` takes over the plain values; the database's own (times, sums) need a re-read.
     """
-    columns |= tail.fields(job.log_n) | {"lease_until": None, "holder": "", "worker": None}
+    columns |= tail.fields(job.log_n) | _UNHELD
     if final:
         columns["finished_at"] = leases.clock()
     if not leases.held(job.pk, job.token).filter(**guard).update(**columns):
@@ -206,7 +273,11 @@ def _leave_running(
     attempt.update(ended_at=leases.clock(), outcome=str(outcome), reason=logs.scrub(reason)[:500])
     if tail.lines:
         LogLine.objects.bulk_create(tail.lines)
+    _take_over(job, columns)
+    return True
+
+
+def _take_over(job: Job, columns: dict[str, Any]) -> None:
     for name, value in columns.items():
         if not hasattr(value, "resolve_expression"):
             setattr(job, name, value)
-    return True

@@ -150,7 +150,7 @@ def test_progress_and_log_are_written_beside_the_handler(quick, claimed):
     object.__setattr__(run.kind, "function", handle)
     try:
         with runner.Heartbeat(run):
-            runner._settle(run, runner._handle(run))
+            runner._settle(run, runner._handle(runner.Turn(run, follow=False)))
     finally:
         from tests.kit.jobapp import tasks
 
