@@ -7,6 +7,7 @@ sleeps, which lets late-comers pass and makes a waiting writer's worst case long
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import sqlite3
 import threading
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.db.models import Field, Model
 from django.db.models.expressions import DatabaseDefault
 
@@ -44,13 +45,19 @@ def insert(row: Model) -> None:
 
     Columns whose value the database makes are left to it, and not read back.
     """
+    here = connections[connection.alias]  # not through its proxy, which looks itself up at each access
     fields = [field for field in row._meta.concrete_fields if _is_ours(getattr(row, field.attname), field)]
-    names = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
-    places = ", ".join(["%s"] * len(fields))
-    sql = f"INSERT INTO {row._meta.db_table} ({names}) VALUES ({places})"  # noqa: S608 - names of our own
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields])
-    row._state.adding, row._state.db = False, connection.alias
+    sql = _insertion(row._meta.db_table, tuple(str(field.column) for field in fields))
+    with here.cursor() as cursor:
+        cursor.execute(sql, [field.get_db_prep_save(field.pre_save(row, True), here) for field in fields])
+    row._state.adding, row._state.db = False, here.alias
+
+
+@functools.lru_cache(200)
+def _insertion(table: str, columns: tuple[str, ...]) -> str:
+    names = ", ".join(connection.ops.quote_name(column) for column in columns)
+    places = ", ".join(["%s"] * len(columns))
+    return f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 - names of our own
 
 
 def _is_ours(value: Any, field: Field[Any, Any]) -> bool:
