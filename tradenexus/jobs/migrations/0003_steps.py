@@ -67,7 +67,7 @@ BEGIN
     UPDATE jobs_job SET state = 'running', token = token + 1, attempts = attempts + 1, error = NULL,
         lease_until = p_at + make_interval(secs => p_lease_s), started_at = p_at, holder = p_holder,
         worker_id = p_worker, progress = '{}'
-    WHERE id = v_job.id AND state = 'queued'
+    WHERE id = v_job.id  -- locked and queued; naming the state would let the planner walk the whole line for the id
     RETURNING * INTO STRICT v_job;
     INSERT INTO jobs_attempt (job_id, number, token, holder, started_at, outcome, reason)
     VALUES (v_job.id, v_job.attempts, v_job.token, p_holder, p_at, '', '');
@@ -108,7 +108,7 @@ BEGIN
     UPDATE jobs_job SET state = 'succeeded', result = p_result, error = NULL, lease_until = NULL, holder = '',
         worker_id = NULL, finished_at = v_at, progress = coalesce(p_progress, progress),
         log_n = coalesce(p_log_n, log_n)
-    WHERE id = p_job AND token = p_token AND state = 'running'
+    WHERE id = p_job AND token = p_token AND state || '' = 'running'  -- by the key, not by an index of what runs
     RETURNING * INTO v_job;
     IF NOT FOUND THEN
         RETURN;
