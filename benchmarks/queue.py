@@ -1,5 +1,7 @@
 """The queue beside its peers on PostgreSQL: jobs that do nothing, end to end, by 1, 4, 8 workers; and a million deep.
 
+And a web write beside it on SQLite.
+
 Ours claims, runs and settles each with its audit entry, its events and its fencing; procrastinate and django-q2 (its
 database broker) do what they do by default. All in turn on the same server, each in a fresh database.
 """
@@ -16,7 +18,7 @@ from pathlib import Path
 
 import psycopg
 
-from benchmarks import peers
+from benchmarks import beside, peers
 from benchmarks.figures import Figure, median
 from benchmarks.sizes import Sizes
 from tradenexus.stack import kernel
@@ -37,7 +39,7 @@ def measure(sizes: Sizes) -> list[Figure]:
             for name, rate in ((OURS, _ours), (PROCRASTINATE, _procrastinate), (Q2, _q2)):
                 with _fresh():
                     seen.setdefault((name, workers), []).append(rate(workers, sizes.queued))
-    return [*_told(seen), *_deep(sizes)]
+    return [*_told(seen), *beside.measure(sizes), *_deep(sizes)]
 
 
 def _told(seen: dict[tuple[str, int], list[float]]) -> list[Figure]:

@@ -29,6 +29,7 @@ class Sizes:
     requests: int = 60
     upload_bytes: int = 64 << 20
     queued: int = 2_000
+    writes: int = 500
     sockets: int = 500
     ticks: int = 400
     deep: int = 1_000_000
@@ -58,6 +59,7 @@ SMALL = Sizes(
     requests=3,
     upload_bytes=1 << 20,
     queued=40,
+    writes=20,
     sockets=5,
     ticks=10,
     deep=400,
