@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,13 @@ from datasets.market import instruments, tables
 from datasets.models import LakeEntry, LakeMember, LakeRevision, LakeSegment
 from datasets.storage import blobs
 from tradenexus.errors import BadRequest, NotFound, Unavailable
+
+
+class RevisionGone(NotFound):
+    """That revision is older than earlier revisions are kept (NEXUS_LAKE_REVISIONS_KEPT_DAYS). `details.oldest` is the
+    oldest one that can be read; a snapshot keeps what it names."""
+
+    code = "LAKE_REVISION_GONE"
 
 
 class SegmentDamaged(Unavailable):
@@ -71,6 +79,9 @@ def revision_at(entry: LakeEntry, as_of: datetime) -> int:
     number = rows.order_by("-number").values_list("number", flat=True).first()
     if number is None:
         raise NotFound(f"{entry} did not exist at {as_of:%Y-%m-%d %H:%M:%S}Z", {"entry": str(entry)})
+    if number < entry.oldest_revision:
+        details = {"entry": str(entry), "revision": number, "oldest": entry.oldest_revision}
+        raise RevisionGone(f"revision {number} of {entry} is not kept any more", details)
     return number
 
 
@@ -112,7 +123,10 @@ def _groups(
     cut = (start is not None and segment.t0_ns < start) or (end is not None and segment.t1_ns >= end)
     try:
         with blobs.readable(segment.key) as source:
-            on_disk = not hasattr(source, "read")
+            size = source.stat().st_size if isinstance(source, Path) else segment.size_bytes
+            if segment.damaged_at or size != segment.size_bytes:
+                raise pa.ArrowInvalid("not the bytes that were written")
+            on_disk = isinstance(source, Path)
             with parquet.ParquetFile(source, memory_map=on_disk, pre_buffer=not on_disk) as reader:
                 held = [name for name in wanted if name in reader.schema_arrow.names]
                 for number in _overlapping(reader, start, end) if cut else range(reader.num_row_groups):

@@ -18,12 +18,14 @@ from datasets.models.provisional import ProvisionalReport
 from datasets.models.quality import QualityReport
 from datasets.models.shipment import UploadPart, UploadShipment
 from datasets.models.snapshot import ReturnsMatrix, Snapshot, SnapshotMember, SnapshotState
+from datasets.models.upkeep import Chore, Upkeep, VersionCheck
 from datasets.models.upload import UploadLeaf, UploadSession
 from datasets.models.views import ListColumns, SavedView
 
 __all__ = [
     "BulkAction",
     "BulkItem",
+    "Chore",
     "Dataset",
     "DatasetVersion",
     "ExportBundle",
@@ -48,9 +50,11 @@ __all__ = [
     "SnapshotMember",
     "SnapshotState",
     "Status",
+    "Upkeep",
     "UploadLeaf",
     "UploadPart",
     "UploadSession",
     "UploadShipment",
+    "VersionCheck",
     "VersionFile",
 ]

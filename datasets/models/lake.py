@@ -67,6 +67,7 @@ class LakeEntry(TenantOwned):
     green = models.IntegerField(default=0)
     amber = models.IntegerField(default=0)
     red = models.IntegerField(default=0)  # missing ones are red
+    oldest_revision = models.IntegerField(default=0)  # those before it were let go and cannot be read any more
     updated_at = models.DateTimeField(null=True)
 
     class Meta(TenantOwned.Meta):
@@ -105,6 +106,7 @@ class LakeSegment(TenantOwned):
     verified_at = (
         models.DateTimeField()
     )  # when its bytes were last known right: as they were written, then by the scrub
+    damaged_at = models.DateTimeField(null=True)  # since when they are known to be wrong; nothing reads them then
 
     class Meta(TenantOwned.Meta):
         verbose_name = "segment"
