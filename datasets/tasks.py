@@ -11,6 +11,9 @@ from datasets.maintenance import scrub
 from datasets.models import Status
 from datasets.selector import matrices
 from datasets.snapshots import keeping, materialise, verify
+from datasets import bulk, validation, versions
+from datasets.maintenance import chores, lakescrub, scrub
+from datasets.models import Chore, Status
 from datasets.storage import spool
 from datasets.transforms import run as candles
 from datasets.uploads import checking, concat, expiry, ingest, joining, provisional, sessions
@@ -197,3 +200,28 @@ def ask_for_exports(run: Any) -> dict[str, Any]:
 
 
 schedules.every(bundles.EVERY_S, bundles.NIGHTLY)
+    chores.job_of(Chore.FSCK),
+    "Check rows against stored files",
+    heavy=True,
+    phases=("rows", "files", "catalog"),
+    reuses="Nothing: everything is compared again.",
+)
+def fsck(run: Any) -> dict[str, Any]:
+    """Compare what rows name with what is stored, both ways."""
+    return chores.run_job(run, Chore.FSCK)
+
+
+@registry.handler(
+    chores.job_of(Chore.SCRUB),
+    "Re-read stored files",
+    heavy=True,
+    phases=("reading",),
+    reuses="Files that were read are not read again; it goes on with the oldest reading.",
+)
+def lake_scrub(run: Any) -> dict[str, Any]:
+    """Read this hour's share of all stored bytes and compare digests."""
+    return chores.run_job(run, Chore.SCRUB)
+
+
+schedules.every(lakescrub.EVERY_S, chores.job_of(Chore.SCRUB))
+schedules.every(chores.DAY_S, chores.job_of(Chore.FSCK))

@@ -221,6 +221,12 @@ NEXUS_RUNS_ROOT = env.text("NEXUS_RUNS_ROOT", "")
 # Bundles of the lake: the UTC hour after which the night's one is built (-1: only when asked), and how many are kept.
 NEXUS_EXPORT_HOUR = env.integer("NEXUS_EXPORT_HOUR", 2, -1)
 NEXUS_EXPORT_NIGHTS = env.integer("NEXUS_EXPORT_NIGHTS", 14, 1)
+# Every stored byte is read again within so many days (datasets.maintenance.lakescrub).
+NEXUS_SCRUB_DAYS = env.integer("NEXUS_SCRUB_DAYS", 7, 1)
+# Earlier revisions of the lake can be read for so many days; 0: for ever.
+NEXUS_LAKE_REVISIONS_KEPT_DAYS = env.integer("NEXUS_LAKE_REVISIONS_KEPT_DAYS", 90, 0)
+# Dotted paths of functions (ids of segments) -> those of them that must stay (datasets.maintenance.roots).
+NEXUS_LAKE_ROOTS: list[str] = []
 NEXUS_UPLOAD_IDLE_S = env.integer("NEXUS_UPLOAD_IDLE_S", 60, 1)
 NEXUS_CHILD_MEMORY_BYTES = env.integer("NEXUS_CHILD_MEMORY_BYTES", 1 << 30, 1 << 26)
 NEXUS_READS_PER_MIN = env.integer("NEXUS_READS_PER_MIN", 6_000)  # of a key, a person or an address; 0: no limit

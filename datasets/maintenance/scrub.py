@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from datasets import versions
+from datasets.maintenance import stored
 from datasets.models import DatasetVersion, VersionFile
 from datasets.storage import blobs
 from tradenexus.actor import Actor
@@ -93,12 +94,4 @@ def _fault(run: Any, blob: blobs.Blob, done: int, total: int) -> str:
         run.check()
         run.progress("reading", min(seen, total), total)
 
-    try:
-        if not blobs.exists(blob.key):
-            return "missing"
-        if blobs.size_bytes(blob.key) != blob.size_bytes:
-            return f"has {blobs.size_bytes(blob.key)} bytes in the place of {blob.size_bytes}"
-        with blobs.open_blob(blob.key) as handle:
-            return "" if blobs.digest_stream(handle, count) == blob.sha256 else "has other bytes (SHA-256 differs)"
-    except OSError as error:
-        return f"cannot be read: {error.strerror or type(error).__name__}"
+    return stored.fault_of(blob, deep=True, on_block=count)

@@ -1,0 +1,157 @@
+"""What the rows say is stored, and which stored keys a row names: the two sides that fsck compares.
+
+A key is made of ids, so its row is found through an index. Keys of a form that nobody here makes are nobody's to
+judge: they are told of, and never removed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from datasets.models import DatasetVersion, LakeQuarantine, LakeSegment, QualityReport, VersionFile
+from datasets.storage import blobs, layout
+from tradenexus.errors import ProblemError
+
+_HEX = "([0-9a-f]{32})"
+_FORMS = {
+    "raw": re.compile(rf"raw/{_HEX}/{_HEX}/{_HEX}"),
+    "version": re.compile(
+        rf"versions/{_HEX}/{_HEX}/{_HEX}/(?:\d{{5}}-[0-9a-f]{{16}}\.parquet|rejects-[0-9a-f]+-\d+\.jsonl)"
+    ),
+    "segment": re.compile(rf"lake/{_HEX}/[0-9a-f]{{2}}/([0-9a-f]{{64}})-[0-9a-f]{{12}}\.parquet"),
+    "held": re.compile(rf"lake/{_HEX}/held/{_HEX}/[0-9a-f]{{64}}\.parquet"),
+    "half": re.compile(r"(?:raw|versions|lake)/(?:[0-9a-z]+/)*tmp-[0-9a-f]{32}"),  # a put that was cut short
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A file that a row names: whose row, and the blob. Rows of refused lines know no digest and no size."""
+
+    subject: str
+    blob: blobs.Blob
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What kind of file a key is of: raw, version, segment, held, half (a put cut short), or `` (nobody's)."""
+
+    kind: str
+    tenant: str = ""
+    version_id: UUID | None = None
+
+
+def form_of(key: str) -> Form:
+    """Tell what a key's form says."""
+    for kind, pattern in _FORMS.items():
+        if match := pattern.fullmatch(key):
+            groups = match.groups()
+            version = UUID(hex=groups[2]) if kind in ("raw", "version") else None
+            return Form(kind, groups[0] if groups else "", version)
+    return Form("")
+
+
+def rows_of(tenant_id: UUID) -> Iterator[Named]:
+    """Yield every file that a row of a workspace names; jobs in flight may add some while this runs."""
+    versions = DatasetVersion.of(tenant_id).exclude(raw_key="").only("id", "raw_key", "size_bytes", "sha256")
+    for version in versions.iterator(2000):
+        yield Named(version.ref, blobs.Blob(version.raw_key, version.size_bytes, version.sha256))
+    files = VersionFile.objects.filter(version__tenant_id=tenant_id).select_related("version")
+    for file in files.iterator(2000):
+        yield Named(file.version.ref, blobs.Blob(file.key, file.size_bytes, file.sha256))
+    reports = QualityReport.of(tenant_id).exclude(rejects_key="").only("id", "rejects_key")
+    for report in reports.iterator(2000):
+        yield Named(report.ref, blobs.Blob(report.rejects_key, -1, ""))
+    for segment in LakeSegment.of(tenant_id).iterator(2000):
+        yield Named(segment.ref, blobs.Blob(segment.key, segment.size_bytes, segment.sha256))
+    for held in LakeQuarantine.of(tenant_id).iterator(2000):
+        yield Named(held.ref, blobs.Blob(held.key, held.size_bytes, held.sha256))
+
+
+def blobs_of(version: DatasetVersion) -> list[blobs.Blob]:
+    """Return what is stored of a version: its raw file and its canonical files."""
+    raw = [blobs.Blob(version.raw_key, version.size_bytes, version.sha256)] if version.raw_key else []
+    files = VersionFile.objects.filter(version=version).order_by("number")
+    return raw + [blobs.Blob(file.key, file.size_bytes, file.sha256) for file in files]
+
+
+def named(keys: Iterable[str]) -> set[str]:
+    """Return those of the keys that a row names, of whatever workspace; asked at this moment."""
+    by_kind: dict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        by_kind[form_of(key).kind].append(key)
+    found: set[str] = set()
+    for kind, given in by_kind.items():
+        if kind in _ASK:
+            found |= _ASK[kind](given) & set(given)
+    return found
+
+
+def _raw(keys: list[str]) -> set[str]:
+    return set(DatasetVersion.everyone.filter(id__in=_versions(keys)).values_list("raw_key", flat=True))
+
+
+def _version(keys: list[str]) -> set[str]:
+    versions = _versions(keys)
+    files = VersionFile.objects.filter(version_id__in=versions).values_list("key", flat=True)
+    reports = QualityReport.everyone.filter(version_id__in=versions).values_list("rejects_key", flat=True)
+    return {*files, *reports}
+
+
+def _versions(keys: list[str]) -> set[UUID]:
+    return {UUID(hex=key.split("/")[3]) for key in keys}
+
+
+def _segment(keys: list[str]) -> set[str]:
+    digests, tenants = set(), set()
+    for key in keys:
+        match = _FORMS["segment"].fullmatch(key)
+        assert match
+        tenants.add(UUID(hex=match[1]))
+        digests.add(match[2])
+    rows = LakeSegment.everyone.filter(tenant_id__in=tenants, sha256__in=digests)
+    return set(rows.values_list("key", flat=True))
+
+
+def _held(keys: list[str]) -> set[str]:
+    commits = {UUID(hex=key.split("/")[3]) for key in keys}
+    return set(LakeQuarantine.everyone.filter(commit_id__in=commits).values_list("key", flat=True))
+
+
+_ASK: dict[str, Callable[[list[str]], set[str]]] = {
+    "raw": _raw,
+    "version": _version,
+    "segment": _segment,
+    "held": _held,
+}
+
+
+def fault_of(blob: blobs.Blob, *, deep: bool, on_block: Callable[[bytes], None] | None = None) -> str:
+    """Return what is wrong with a stored file in a few words, nothing when it is as it was written.
+
+    Not deep: only that it is there with its size. A size of -1 and an empty digest are not compared.
+    """
+    try:
+        if not blobs.exists(blob.key):
+            return "missing"
+        size = blobs.size_bytes(blob.key)
+        if blob.size_bytes >= 0 and size != blob.size_bytes:
+            return f"has {size} bytes in the place of {blob.size_bytes}"
+        if not deep or not blob.sha256:
+            return ""
+        with blobs.open_blob(blob.key) as handle:
+            same = blobs.digest_stream(handle, on_block) == blob.sha256
+        return "" if same else "has other bytes (SHA-256 differs)"
+    except (OSError, ProblemError) as error:
+        if isinstance(error, ProblemError) and error.status == 503:
+            raise  # the storage as a whole does not answer: that says nothing of this file
+        return f"cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}"
+
+
+def zones_of(tenant_id: UUID) -> list[str]:
+    """Return the key prefixes of a workspace."""
+    return [f"{zone}/{tenant_id.hex}" for zone in layout.ZONES]

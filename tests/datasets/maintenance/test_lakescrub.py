@@ -1,0 +1,149 @@
+"""The scrub: all bytes in seven days, one flipped bit found and named, RED in the ledger, taken back when mended."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from datasets.lake import scan
+from datasets.maintenance import chores, lakescrub
+from datasets.models import (
+    Chore,
+    DatasetVersion,
+    LakeEntry,
+    LakePartition,
+    LakeSegment,
+    Upkeep,
+    VersionCheck,
+    VersionFile,
+)
+from datasets.storage import blobs
+from tests.kit import desk, factories, lake
+from tradenexus import db
+from tradenexus.audit.models import Entry
+from tradenexus.jobs import runner
+from tradenexus.jobs.models import Job
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def entry(store, owner, tmp_path):
+    """Four years of days: four or five segments."""
+    lake.put(owner, tmp_path, lake.offer(tmp_path, lake.daily(100 + np.arange(1_400) / 8), lake.registered(owner)))
+    return LakeEntry.of(owner.actor.tenant_id).get()
+
+
+def flip(store, key, at=-40) -> bytes:
+    with blobs.open_blob(key) as handle:
+        data = handle.read()
+    spot = at % len(data)
+    store.replace(key, data[:spot] + bytes([data[spot] ^ 1]) + data[spot + 1 :])
+    return data
+
+
+def test_one_flipped_bit_is_found_named_and_red_until_it_is_mended(owner, entry, store):
+    tenant = owner.tenant.id
+    before = list(LakePartition.objects.order_by("session").values_list("status", "code", "score"))
+    segment = LakeSegment.of(tenant).order_by("t0_ns")[1]
+    sound = flip(store, segment.key)
+    found = lakescrub.scrub(tenant, whole=True)
+    assert (found["ok"], found["segments"], found["knownDamaged"]) == (False, LakeSegment.of(tenant).count(), 1)
+    [told] = found["damaged"]["first"]
+    assert (told["subject"], told["key"], "SHA-256" in told["fault"]) == (segment.ref, segment.key, True)
+    red = LakePartition.objects.filter(status="RED", code="CHECKSUM", score=0)
+    assert red.count() == segment.rows
+    assert (red.order_by("session")[0].first_ns, red.order_by("-session")[0].last_ns) == (segment.t0_ns, segment.t1_ns)
+    entry.refresh_from_db()
+    assert (entry.grade, entry.red) == ("RED", segment.rows)
+    assert desk.newest(owner, "lake.segment").new == "damaged"
+    segment.refresh_from_db()
+    assert segment.damaged_at is not None
+    assert segment.verified_at == segment.created_at
+    with pytest.raises(scan.SegmentDamaged):
+        list(scan.tables_of(scan.locate(entry)))
+
+    lakescrub.scrub(tenant, whole=True)  # told of once
+    assert Entry.of(tenant).filter(action="lake.segment").count() == 1
+
+    store.replace(segment.key, sound)
+    assert lakescrub.scrub(tenant, whole=True)["ok"]
+    assert list(LakePartition.objects.order_by("session").values_list("status", "code", "score")) == before
+    assert desk.newest(owner, "lake.segment").new == "intact"
+    entry.refresh_from_db()
+    assert (entry.grade, entry.red, entry.quality_score) == ("GREEN", 0, 100.0)
+    assert sum(rows.num_rows for rows in scan.tables_of(scan.locate(entry))) == 1_400
+
+
+def test_sessions_outside_the_damage_keep_their_verdict(owner, entry, store):
+    segment = LakeSegment.of(owner.tenant.id).order_by("t0_ns")[1]
+    blobs.delete(segment.key)
+    lakescrub.scrub(owner.tenant.id, whole=True)
+    untouched = LakePartition.objects.exclude(code="CHECKSUM")
+    assert untouched.count() == 1_400 - segment.rows
+    assert set(untouched.values_list("status", flat=True)) == {"GREEN"}
+    part = scan.locate(entry, end_ns=segment.t0_ns)
+    assert sum(rows.num_rows for rows in scan.tables_of(part)) > 0
+
+
+def test_every_byte_is_read_within_the_days_allowed(owner, entry, tmp_path, monkeypatch, settings):
+    """Hour by hour, with the clock moved: after seven days each reading is younger than seven days."""
+    version = factories.sealed(owner, tmp_path)
+    settings.NEXUS_SCRUB_DAYS = 7
+    start, read = db.now(), 0
+    for hour in range(1, 7 * 24 + 1):
+        now = start + timedelta(hours=hour)
+        monkeypatch.setattr(db, "now", lambda now=now: now)
+        result = chores.everywhere(Chore.SCRUB, {})
+        read += result["bytes"]
+    oldest = min(LakeSegment.of(owner.tenant.id).values_list("verified_at", flat=True))
+    assert oldest > start
+    assert VersionCheck.objects.get(version=version).checked_at > start
+    assert read < 5 * result["totalBytes"]  # and not all of it every hour
+    assert Upkeep.everyone.filter(tenant=owner.tenant, chore="scrub").count() == 50
+
+
+def test_one_run_reads_a_share(owner, entry):
+    assert lakescrub.scrub(owner.tenant.id)["segments"] == 0  # just written
+    LakeSegment.of(owner.tenant.id).update(verified_at=db.now() - timedelta(days=3))
+    found = lakescrub.scrub(owner.tenant.id)
+    assert found["segments"] == 1 < LakeSegment.of(owner.tenant.id).count()
+    assert lakescrub.share(7 * 86_400) == 1
+    assert lakescrub.share(3_600) == pytest.approx(1 / (7 * 24 * 0.6))
+
+
+def test_days_off_are_made_up_for(owner, entry):
+    old = db.now() - timedelta(days=5, hours=15)
+    LakeSegment.of(owner.tenant.id).update(verified_at=old)
+    found = lakescrub.scrub(owner.tenant.id)
+    assert found["segments"] == LakeSegment.of(owner.tenant.id).count()
+
+
+def test_a_versions_damage_is_told_of_once_and_taken_back(store, owner, tmp_path):
+    version = factories.sealed(owner, tmp_path)
+    file = VersionFile.objects.get(version=version)
+    sound = flip(store, file.key)
+    for _ in range(2):
+        found = lakescrub.scrub(owner.tenant.id, whole=True)
+        assert found["damaged"]["first"][0]["subject"] == version.ref
+    assert Entry.of(owner.tenant.id).filter(action="version.verified", new="damaged").count() == 1
+    store.replace(file.key, sound)
+    assert lakescrub.scrub(owner.tenant.id, whole=True)["ok"]
+    assert desk.newest(owner, "version.verified").new == "intact"
+    assert DatasetVersion.everyone.get(id=version.id).status == "ready"
+
+
+def test_the_schedule_reads_all_workspaces_as_a_job(owner, stranger, entry, store):
+    flip(store, LakeSegment.of(owner.tenant.id).first().key)
+    from tradenexus.jobs import queue
+
+    with db.atomic():
+        job = queue.submit(None, "maintenance.scrub", {"whole": True})
+    runner.wake()
+    job = Job.everyone.get(pk=job.pk)
+    assert job.state == "succeeded", job.error
+    assert (job.result["ok"], job.result["workspaces"]) == (False, 2)
+    kept = {row.tenant_id: row.ok for row in Upkeep.everyone.filter(chore="scrub")}
+    assert kept == {owner.tenant.id: False, stranger.tenant.id: True, None: False}
