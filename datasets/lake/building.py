@@ -6,6 +6,7 @@ Rows of refused sessions are written apart. Nothing here knows the catalog: the 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 
 from datasets.engine import canonical
 from datasets.lake import contamination, judging, merging, rules, verdicts
+from datasets.lake.offers import SegmentDamaged
 from datasets.market import partitions, schemas, tables
 from datasets.market.tables import Table
 from tradenexus.errors import BadRequest, Conflict
@@ -87,6 +89,12 @@ class _Work:
         return rows.combine_chunks()
 
     def _standing(self, members: list[dict[str, Any]]) -> pa.Table:
+        for each in members:
+            # What is joined is written anew under a digest of its own: a flipped bit would become a fact.
+            with open(each["path"], "rb", buffering=0) as handle:
+                if hashlib.file_digest(handle, "sha256").hexdigest() != each["sha256"]:
+                    words = f"{self.given['instrument']}: a stored segment is not what was written"
+                    raise SegmentDamaged(words, {"instrument": self.given["instrument"], "sha256": each["sha256"]})
         read = [shaped(self.table, pq.read_table(each["path"])) for each in members]
         return pa.concat_tables(read).combine_chunks() if read else _lax(self.table).empty_table()
 

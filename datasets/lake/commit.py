@@ -17,8 +17,9 @@ from django.conf import settings
 
 from datasets.engine import children, executor, handover
 from datasets.lake import rules, state, swap
-from datasets.lake.offers import Offer
-from datasets.models import LakeCommit, LakeSegment
+from datasets.lake.offers import Offer, SegmentDamaged
+from datasets.market import partitions, tables
+from datasets.models import LakeCommit, LakeMember, LakeSegment
 from datasets.storage import blobs, layout
 from tradenexus import failpoints, ids
 from tradenexus.actor import Actor
@@ -100,6 +101,12 @@ def _tell(run: Any, said: dict[str, Any]) -> None:
 
 def _work(offer: Offer, base: state.Base, stack: ExitStack) -> dict[str, Any]:
     def local(segment: LakeSegment) -> handover.Input:
+        if segment.damaged_at:
+            words = (
+                f"a segment of {segment.table}/{segment.instrument} is damaged; offer all of its range, or restore it"
+            )
+            details = {"segment": segment.ref, "startNs": segment.t0_ns, "endNs": segment.t1_ns + 1}
+            raise SegmentDamaged(words, details)
         return handover.reads(stack.enter_context(blobs.local(segment.key)))
 
     return {
@@ -122,9 +129,20 @@ def _work(offer: Offer, base: state.Base, stack: ExitStack) -> dict[str, Any]:
         "lastNs": base.entry.last_ns,
         "members": [
             {"path": local(each.segment), "spanStartNs": each.span_start_ns, "sha256": each.segment.sha256}
-            for each in base.members
+            for each in _needed(offer, base.members)
         ],
     }
+
+
+def _needed(offer: Offer, members: list[LakeMember]) -> list[LakeMember]:
+    """Leave out damaged segments that are not needed: those the offer covers, and the one before what it touches."""
+    first = partitions.span_start_of(tables.find(offer.table).span, offer.start_ns)
+    return [
+        each
+        for each in members
+        if not each.segment.damaged_at
+        or not (each.span_start_ns < first or (offer.start_ns <= each.t0_ns and each.t1_ns < offer.end_ns))
+    ]
 
 
 def _store(tenant_id: UUID, commit_id: UUID, found: list[dict[str, Any]]) -> None:
@@ -134,7 +152,9 @@ def _store(tenant_id: UUID, commit_id: UUID, found: list[dict[str, Any]]) -> Non
     for segment in made:
         standing = known.get(segment["sha256"])
         segment["key"] = standing.key if standing else layout.segment(tenant_id, segment["sha256"], commit_id)
-        if standing is None:
+        if standing and standing.damaged_at:
+            blobs.delete(standing.key)  # the right bytes come again, and may take their place
+        if standing is None or standing.damaged_at:
             blobs.put_file(segment["key"], segment["path"], segment["sha256"])
             failpoints.hit("lake.segment_put")
     for work in found:

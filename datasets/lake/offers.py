@@ -7,7 +7,14 @@ from datetime import datetime
 from pathlib import Path
 
 from datasets.lake import merging
-from tradenexus.errors import BadRequest
+from tradenexus.errors import BadRequest, Unavailable
+
+
+class SegmentDamaged(Unavailable):
+    """A stored segment is not what was written. The scrub names it; restore it from a backup, or fetch all of its range
+    again."""
+
+    code = "LAKE_SEGMENT_DAMAGED"
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,13 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from datasets.lake.offers import SegmentDamaged
 from datasets.market import instruments, tables
 from datasets.models import LakeEntry, LakeMember, LakeRevision, LakeSegment
 from datasets.storage import blobs
-from tradenexus.errors import BadRequest, NotFound, Unavailable
+from tradenexus.errors import BadRequest, NotFound
+
+__all__ = ["RevisionGone", "SegmentDamaged", "Slice", "entry_of", "locate", "revision_at", "tables_of"]
 
 
 class RevisionGone(NotFound):
@@ -26,12 +29,6 @@ class RevisionGone(NotFound):
     oldest one that can be read; a snapshot keeps what it names."""
 
     code = "LAKE_REVISION_GONE"
-
-
-class SegmentDamaged(Unavailable):
-    """A stored segment is not what was written. The scrub names it; restore it from a backup or fetch it again."""
-
-    code = "LAKE_SEGMENT_DAMAGED"
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from datasets.lake import ledger, state
 from datasets.lake.offers import Offer
 from datasets.market import ranges, tables
 from datasets.models import LakeCommit, LakeEntry, LakeMember, LakeQuarantine, LakeRevision, LakeSegment
+from datasets.storage import layout
 from tradenexus import db, failpoints
 from tradenexus.actor import Actor
 from tradenexus.events import outbox
@@ -109,11 +110,11 @@ def _advance(entry: LakeEntry, base: state.Base, offer: Offer, work: dict[str, A
 
 
 def _segments(
-    commit: LakeCommit, entries: list[LakeEntry], found: list[dict[str, Any]]
+    commit: LakeCommit, entries: list[LakeEntry], works: list[dict[str, Any]]
 ) -> dict[tuple[int, int], LakeSegment]:
     """Insert the new segments and take those again that stand already -> by (number of the work, span)."""
     rows = {}
-    for number, (entry, work) in enumerate(zip(entries, found, strict=True)):
+    for number, (entry, work) in enumerate(zip(entries, works, strict=True)):
         for made in work["segments"]:
             rows[number, made["spanStartNs"]] = LakeSegment(
                 tenant_id=commit.tenant_id,
@@ -132,12 +133,19 @@ def _segments(
                 verified_at=commit.created_at,
             )
     LakeSegment.everyone.bulk_create(rows.values(), ignore_conflicts=True, batch_size=200)
-    # One that was about to be removed is in use again; the row lock settles it with the remover.
+    # One that was about to be removed is in use again; the row lock settles it with the remover. One that was damaged
+    # has been stored anew.
     digests = {row.sha256 for row in rows.values()}
-    LakeSegment.of(commit.tenant_id).filter(sha256__in=digests, retired_at__isnull=False).update(retired_at=None)
+    marked = Q(retired_at__isnull=False) | Q(damaged_at__isnull=False)
+    LakeSegment.of(commit.tenant_id).filter(marked, sha256__in=digests).update(retired_at=None, damaged_at=None)
     kept = standing(commit.tenant_id, digests)
-    if any(kept[row.sha256].key != row.key for row in rows.values()):
-        raise Moved  # somebody else stored the same rows in between: under another key
+    for row in rows.values():
+        own = row.key == layout.segment(commit.tenant_id, row.sha256, commit.id)
+        found = kept[row.sha256]
+        # Somebody else stored the same rows in between, under another key; or the segment that stood was removed as
+        # garbage, and its bytes with it.
+        if found.key != row.key or (found.commit_id == commit.id and not own):
+            raise Moved
     return {place: kept[row.sha256] for place, row in rows.items()}
 
 
