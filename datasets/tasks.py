@@ -12,7 +12,7 @@ from datasets.models import Status
 from datasets.selector import matrices
 from datasets.snapshots import keeping, materialise, verify
 from datasets import bulk, validation, versions
-from datasets.maintenance import chores, lakescrub, scrub
+from datasets.maintenance import chores, garbage, lakescrub, scrub
 from datasets.models import Chore, Status
 from datasets.storage import spool
 from datasets.transforms import run as candles
@@ -223,5 +223,18 @@ def lake_scrub(run: Any) -> dict[str, Any]:
     return chores.run_job(run, Chore.SCRUB)
 
 
+@registry.handler(
+    chores.job_of(Chore.GC),
+    "Collect garbage",
+    heavy=True,
+    phases=("revisions", "segments", "files"),
+    reuses="What is gone is gone; it looks again for the rest.",
+)
+def collect_garbage(run: Any) -> dict[str, Any]:
+    """Remove what nothing refers to any more."""
+    return chores.run_job(run, Chore.GC)
+
+
+schedules.every(garbage.EVERY_S, chores.job_of(Chore.GC))
 schedules.every(lakescrub.EVERY_S, chores.job_of(Chore.SCRUB))
 schedules.every(chores.DAY_S, chores.job_of(Chore.FSCK))

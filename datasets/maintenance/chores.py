@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from datasets.maintenance import fsck, lakescrub, records
+from datasets.maintenance import fsck, garbage, lakescrub, records
 from datasets.models import Chore
+from datasets.storage import spool
 from tradenexus import db
 from tradenexus.actor import Actor
 from tradenexus.errors import BadRequest
@@ -22,7 +23,7 @@ from tradenexus.tenancy.models import Tenant
 
 BEHIND_USERS = -5  # priority: what people wait for goes first
 DAY_S = 86_400.0
-ASKED = (Chore.FSCK, Chore.SCRUB)
+ASKED = (Chore.FSCK, Chore.SCRUB, Chore.GC)
 
 
 def job_of(chore: str) -> str:
@@ -113,9 +114,18 @@ def _scrub(tenant_id: UUID, params: dict[str, Any], watch: fsck.Watch, effect: A
     return lakescrub.scrub(tenant_id, whole=whole, request_id=request_id, watch=watch, effect=effect)
 
 
+def _gc(tenant_id: UUID, params: dict[str, Any], watch: fsck.Watch, effect: Any, request_id: str) -> dict[str, Any]:
+    dry_run = bool(params.get("dryRun"))
+    return garbage.collect(tenant_id, dry_run=dry_run, request_id=request_id, watch=watch, effect=effect)
+
+
+def _spooled(params: dict[str, Any], watch: fsck.Watch) -> dict[str, Any]:
+    return {"spooled": 0 if params.get("dryRun") else spool.sweep()}
+
+
 def _strangers(params: dict[str, Any], watch: fsck.Watch) -> dict[str, Any]:
     return {"strangers": fsck.orphans_of(fsck.strangers(), watch)}
 
 
-_WORK: dict[str, Callable[..., dict[str, Any]]] = {Chore.FSCK: _fsck, Chore.SCRUB: _scrub}
-_BESIDE: dict[str, Callable[..., dict[str, Any]]] = {Chore.FSCK: _strangers}
+_WORK: dict[str, Callable[..., dict[str, Any]]] = {Chore.FSCK: _fsck, Chore.SCRUB: _scrub, Chore.GC: _gc}
+_BESIDE: dict[str, Callable[..., dict[str, Any]]] = {Chore.FSCK: _strangers, Chore.GC: _spooled}

@@ -10,7 +10,10 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
+
+from django.db.models import Model
 
 from datasets.models import DatasetVersion, LakeQuarantine, LakeSegment, QualityReport, VersionFile
 from datasets.storage import blobs, layout
@@ -55,21 +58,47 @@ def form_of(key: str) -> Form:
     return Form("")
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A table whose rows name stored files: its columns of key, size and digest (empty: not known)."""
+
+    model: type[Model]
+    key: str = "key"
+    size: str = "size_bytes"
+    sha256: str = "sha256"
+    tenant: str = "tenant_id"
+    subject: str = ""  # the row whose id people know; empty: itself
+
+    def sql(self) -> str:
+        """Return the statement that lists (key, size or -1, digest or empty); plain SQL, for copies are asked too."""
+
+        def column(name: str) -> str:
+            field: Any = self.model._meta.get_field(name)
+            return f'"{field.column}"'
+
+        key, table = column(self.key), f'"{self.model._meta.db_table}"'
+        size, digest = column(self.size) if self.size else "-1", column(self.sha256) if self.sha256 else "''"
+        return f"SELECT {key}, {size}, {digest} FROM {table} WHERE {key} <> ''"  # noqa: S608 - names of our own models
+
+
+HOLDERS = (
+    Holder(DatasetVersion, key="raw_key"),
+    Holder(VersionFile, tenant="version__tenant_id", subject="version"),
+    Holder(QualityReport, key="rejects_key", size="", sha256=""),
+    Holder(LakeSegment),
+    Holder(LakeQuarantine),
+)
+
+
 def rows_of(tenant_id: UUID) -> Iterator[Named]:
     """Yield every file that a row of a workspace names; jobs in flight may add some while this runs."""
-    versions = DatasetVersion.of(tenant_id).exclude(raw_key="").only("id", "raw_key", "size_bytes", "sha256")
-    for version in versions.iterator(2000):
-        yield Named(version.ref, blobs.Blob(version.raw_key, version.size_bytes, version.sha256))
-    files = VersionFile.objects.filter(version__tenant_id=tenant_id).select_related("version")
-    for file in files.iterator(2000):
-        yield Named(file.version.ref, blobs.Blob(file.key, file.size_bytes, file.sha256))
-    reports = QualityReport.of(tenant_id).exclude(rejects_key="").only("id", "rejects_key")
-    for report in reports.iterator(2000):
-        yield Named(report.ref, blobs.Blob(report.rejects_key, -1, ""))
-    for segment in LakeSegment.of(tenant_id).iterator(2000):
-        yield Named(segment.ref, blobs.Blob(segment.key, segment.size_bytes, segment.sha256))
-    for held in LakeQuarantine.of(tenant_id).iterator(2000):
-        yield Named(held.ref, blobs.Blob(held.key, held.size_bytes, held.sha256))
+    for holder in HOLDERS:
+        rows = holder.model._base_manager.filter(**{holder.tenant: tenant_id}).exclude(**{holder.key: ""})
+        for row in (rows.select_related(holder.subject) if holder.subject else rows).iterator(2000):
+            known: Any = getattr(row, holder.subject) if holder.subject else row
+            size = getattr(row, holder.size) if holder.size else -1
+            digest = getattr(row, holder.sha256) if holder.sha256 else ""
+            yield Named(known.ref, blobs.Blob(getattr(row, holder.key), size, digest))
 
 
 def blobs_of(version: DatasetVersion) -> list[blobs.Blob]:

@@ -19,6 +19,9 @@ KILLED_IN = (
     "datasets/lake/test_kills.py",
     "datasets/snapshots/test_kills.py",
     "datasets/exports/test_kills.py",
+LISTED = set(re.findall(r"\b(?:uploads|join|ingest|jobs|lake|gc|scrub|storage)\.[a-z_]+", failpoints.__doc__ or ""))
+KILLED_IN = (
+    "datasets/maintenance/test_kills.py",
     "datasets/uploads/test_kills.py",
     "datasets/uploads/test_shipping_kills.py",
     "tradenexus/jobs/test_watchdog.py",

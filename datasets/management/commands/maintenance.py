@@ -22,10 +22,12 @@ class Command(BaseCommand):
         parser.add_argument("chore", choices=list(chores.ASKED))
         parser.add_argument("--deep", action="store_true", help="fsck: read every byte and compare digests")
         parser.add_argument("--whole", action="store_true", help="scrub: read everything, not this hour's share")
+        parser.add_argument("--dry-run", action="store_true", help="gc: only say what would go")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it and print the result as JSON."""
-        params = {name: True for name in ("deep", "whole") if options[name]}
+        wishes = {"deep": options["deep"], "whole": options["whole"], "dryRun": options["dry_run"]}
+        params = {name: True for name, wished in wishes.items() if wished}
         result = chores.everywhere(options["chore"], params, request_id=f"manage-{options['chore']}")
         self.stdout.write(json.dumps(result, indent=2, default=str))
         if not result["ok"]:
