@@ -202,7 +202,6 @@ def ask_for_exports(run: Any) -> dict[str, Any]:
 schedules.every(bundles.EVERY_S, bundles.NIGHTLY)
     chores.job_of(Chore.FSCK),
     "Check rows against stored files",
-    heavy=True,
     phases=("rows", "files", "catalog"),
     reuses="Nothing: everything is compared again.",
 )
@@ -214,7 +213,6 @@ def fsck(run: Any) -> dict[str, Any]:
 @registry.handler(
     chores.job_of(Chore.SCRUB),
     "Re-read stored files",
-    heavy=True,
     phases=("reading",),
     reuses="Files that were read are not read again; it goes on with the oldest reading.",
 )
@@ -226,7 +224,6 @@ def lake_scrub(run: Any) -> dict[str, Any]:
 @registry.handler(
     chores.job_of(Chore.GC),
     "Collect garbage",
-    heavy=True,
     phases=("revisions", "segments", "files"),
     reuses="What is gone is gone; it looks again for the rest.",
 )

@@ -17,6 +17,8 @@ The variable is read once, at import; production mode ignores it. The places, in
     a commit of the lake lake.segment_put lake.stored lake.swapping (before its commit) lake.swapped
     garbage collection   gc.revisions gc.retired gc.row_deleted gc.blob_deleted gc.orphan_deleted
     the scrub            scrub.marked (before its commit)
+    a backup             backup.blobs backup.written backup.named
+    a restore            restore.blob restore.database
     a file is put        storage.begun storage.synced storage.linked storage.put
 """
 

@@ -20,6 +20,8 @@ KILLED_IN = (
     "datasets/snapshots/test_kills.py",
     "datasets/exports/test_kills.py",
 LISTED = set(re.findall(r"\b(?:uploads|join|ingest|jobs|lake|gc|scrub|storage)\.[a-z_]+", failpoints.__doc__ or ""))
+FAMILIES = "uploads|join|ingest|jobs|lake|gc|scrub|backup|restore|storage"
+LISTED = set(re.findall(rf"\b(?:{FAMILIES})\.[a-z_]+", failpoints.__doc__ or ""))
 KILLED_IN = (
     "datasets/maintenance/test_kills.py",
     "datasets/uploads/test_kills.py",

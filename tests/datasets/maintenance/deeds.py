@@ -72,6 +72,21 @@ def scrub() -> None:
     lakescrub.scrub(_owner().tenant.id, whole=True)
 
 
+def backup() -> None:
+    """Make a backup beside the installation."""
+    from datasets.maintenance import backup as backups
+
+    backups.make(Path(os.environ["NEXUS_HOME"]).parent / "backups")
+
+
+def restore() -> None:
+    """Restore the newest backup that lies beside the installation."""
+    from datasets.maintenance import backup as backups
+    from datasets.maintenance import restore as way_back
+
+    way_back.restore(backups.all_in(Path(os.environ["NEXUS_HOME"]).parent / "backups")[-1])
+
+
 def look() -> None:
     """Print what is there."""
     import pyarrow as pa

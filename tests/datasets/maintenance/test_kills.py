@@ -11,12 +11,15 @@ import sys
 
 import pytest
 
+from datasets.maintenance import backup, restore
 from tests.datasets.maintenance.deeds import FIRST, SECOND
 from tests.house.tree import ROOT
 
 COMMIT = {"lake.segment_put": FIRST, "lake.stored": FIRST, "lake.swapping": FIRST, "lake.swapped": SECOND}
 COLLECT = ["gc.revisions", "gc.retired", "gc.row_deleted", "gc.blob_deleted", "gc.orphan_deleted"]
 SCRUB = "scrub.marked"
+BACKUP = {"backup.blobs": 0, "backup.written": 0, "backup.named": 1}
+RESTORE = ["restore.blob", "restore.database"]
 ITS_OWN = {"DATABASE_URL", "REDIS_URL", "NEXUS_SECRET_KEY"}
 
 
@@ -81,3 +84,26 @@ def test_a_scrub_killed_before_its_commit_tells_of_the_damage_the_next_time(home
     assert (seen := do(home, "look"))["red"] == seen["told"] == 0
     seen = do(home, "scrub", "look")
     assert (seen["red"], seen["told"], seen["dangling"], seen["closes"]) == (3, 1, 1, None)
+
+
+@pytest.mark.parametrize("step", BACKUP)
+def test_a_backup_killed_at_a_step_is_there_whole_or_not_at_all(home, step):
+    do(home, "backup", at=step)
+    there = backup.all_in(home.parent / "backups")
+    assert len(there) == BACKUP[step]
+    assert all(restore.verify(each)["files"] == 1 for each in there)
+    do(home, "backup")
+    assert len(backup.all_in(home.parent / "backups")) == BACKUP[step] + 1
+
+
+@pytest.mark.parametrize("step", RESTORE)
+def test_a_restore_killed_at_a_step_goes_on_or_is_done(home, step):
+    do(home, "commit", "backup")
+    seen = do(home, "look")
+    empty = home.parent / "empty"
+    empty.mkdir()
+    do(empty, "restore", at=step)
+    assert (empty / "nexus.sqlite3").exists() == (step == "restore.database")
+    if step == "restore.blob":
+        do(empty, "restore")
+    assert do(empty, "look") == seen
