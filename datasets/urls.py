@@ -4,6 +4,7 @@ from django.urls import path
 
 from datasets.api import actions, bulk, contents, datasets, exports, lake_routes, saved, uploads
 from datasets.pages import exports as export_pages
+from datasets.api import actions, bulk, contents, datasets, maintenance, saved, uploads
 from datasets.pages import routes, upload_routes
 
 urlpatterns = [
@@ -40,6 +41,7 @@ urlpatterns = [
     *lake_routes.urlpatterns,
     *exports.urlpatterns,
     *export_pages.urlpatterns,
+    *maintenance.urlpatterns,
     *routes.urlpatterns,
     *upload_routes.urlpatterns,
 ]

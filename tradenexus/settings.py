@@ -199,6 +199,9 @@ NEXUS_SPOOL_BYTES = env.integer("NEXUS_SPOOL_BYTES", 200_000_000_000, 1)
 # Dotted paths of functions () -> bool that /readyz asks, by the name it gives them.
 NEXUS_READY = {"storage": "datasets.storage.probe.answers"}
 
+# Dotted path of the function () -> lines that the operations index shows of upkeep.
+NEXUS_UPKEEP = "datasets.maintenance.board.lines"
+
 # --- limits ----------------------------------------------------------------------------------------------------------
 NEXUS_MAX_UPLOAD_BYTES = env.integer("NEXUS_MAX_UPLOAD_BYTES", 100_000_000_000, 1)
 NEXUS_TENANT_QUOTA_BYTES = env.integer("NEXUS_TENANT_QUOTA_BYTES", 1_000_000_000_000, 1)

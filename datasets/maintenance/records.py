@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import OuterRef, Subquery
+
 from datasets.models import Chore, Upkeep
 from tradenexus import db
 
@@ -35,7 +37,9 @@ def keep(
 def newest(tenant_id: UUID | None, chores: Iterable[str] = Chore.values) -> dict[str, Upkeep | None]:
     """Return the newest result of each chore in a workspace (None: over the whole installation)."""
     rows = Upkeep.of(tenant_id) if tenant_id else Upkeep.everyone.filter(tenant=None)
-    return {chore: rows.filter(chore=chore).order_by("-finished_at").first() for chore in chores}
+    same = rows.filter(chore=OuterRef("chore")).order_by("-finished_at", "-id")
+    found = {row.chore: row for row in rows.filter(id=Subquery(same.values("id")[:1]))}
+    return {str(chore): found.get(str(chore)) for chore in chores}
 
 
 def total(results: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -50,6 +50,7 @@ COMMANDS = [
     "job",
     "lineage",
     "audit",
+    "maintenance",
     "help",
 ]
 

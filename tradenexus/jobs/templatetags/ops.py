@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, Min, Q
+from django.utils.module_loading import import_string
 
 from tradenexus import db
 from tradenexus.jobs import draining
@@ -36,6 +37,7 @@ def ops() -> dict[str, Any]:
         "home": settings.NEXUS_HOME,
         "versions": _versions(),
         "pending": _pending(),
+        "upkeep": import_string(settings.NEXUS_UPKEEP)(),
         "now": now,
     }
 

@@ -1,0 +1,46 @@
+"""What the operations index says of upkeep: the newest backup, scrub, check and collection, and what is damaged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasets.maintenance import records
+from datasets.models import Chore, LakeSegment, Upkeep, VersionCheck
+
+_NAMES = {
+    Chore.BACKUP: "Backup",
+    Chore.SCRUB: "Scrub",
+    Chore.FSCK: "Rows against files",
+    Chore.GC: "Garbage collection",
+}
+
+
+def lines() -> list[dict[str, Any]]:
+    """Return {name, row (None: never), state (ok, warn, fail, none), note} of each kind, over all workspaces."""
+    newest = records.newest(None, _NAMES)
+    damaged = LakeSegment.everyone.filter(damaged_at__isnull=False).count()
+    damaged += VersionCheck.objects.exclude(damaged=[]).count()
+    found = [_line(chore, row) for chore, row in newest.items()]
+    if damaged:
+        words = f"{damaged} segment(s) or version(s) are not what was written: manage.py maintenance fsck --deep"
+        found.append({"name": "Damaged", "row": None, "state": "failed", "note": words})
+    return found
+
+
+def _line(chore: str, row: Upkeep | None) -> dict[str, Any]:
+    name = _NAMES[Chore(chore)]
+    if row is None:
+        note = "never: manage.py backup DIR" if chore == Chore.BACKUP else "never"
+        return {"name": name, "row": None, "state": "none", "note": note}
+    return {"name": name, "row": row, "state": "sound" if row.ok else "failed", "note": _said(chore, row.result)}
+
+
+def _said(chore: str, result: dict[str, Any]) -> str:
+    if chore == Chore.BACKUP:
+        return f"{result['files']} files, {len(result['damaged'])} damaged"
+    if chore == Chore.SCRUB:
+        return f"{result.get('segments', 0)} segments and {result.get('versions', 0)} versions read"
+    if chore == Chore.FSCK:
+        dangling = result.get("dangling", {}).get("count", 0)
+        return f"{result.get('rows', 0)} files named, {dangling} dangling"
+    return f"{result.get('removed', {}).get('count', 0)} segments and {result.get('orphans', {}).get('count', 0)} files"
