@@ -6,6 +6,7 @@
 #   make test    the suite (DATABASE_URL and REDIS_URL choose what it runs on; ARGS="tests/jobs -k claim" narrows it)
 #   make soak    the longer forms of the tests about faults: many kills on the whole tape (minutes)
 #   make browser the pages in a real browser (needs chromium); pictures of every screen go to build/screenshots
+#   make data-audit  drift and toxic sessions of the lake, as JSON (exit 1 when one is found)
 #   make bench   the figures in docs/figures.md          make lint types imports: style, types, import contracts
 #   PYTHON=...   which Python 3.11+ makes the virtual environment
 
@@ -18,10 +19,10 @@ PY = $(VENV)/bin/python
 STACK = $(PY) -m tradenexus.stack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime demo-data frontend demo up stop status test soak browser bench lint types imports docker-lint clean
+.PHONY: help setup runtime demo-data frontend demo up stop status test soak browser bench data-audit lint types imports docker-lint clean
 
 help:
-	@sed -n 's/^#//p' Makefile | head -10
+	@sed -n 's/^#//p' Makefile | head -11
 
 setup:
 	@requirements/install.sh $(VENV) base postgres s3 dask demo dev
@@ -57,6 +58,9 @@ soak: setup
 
 bench: setup
 	@$(PY) -m benchmarks $(or $(ARGS),all)
+
+data-audit: runtime
+	@NEXUS_HOME=$(NEXUS_HOME) $(PY) manage.py maintenance audit
 
 lint: setup
 	@$(VENV)/bin/ruff check .

@@ -12,7 +12,7 @@ from datasets.models import Status
 from datasets.selector import matrices
 from datasets.snapshots import keeping, materialise, verify
 from datasets import bulk, validation, versions
-from datasets.maintenance import chores, garbage, lakescrub, scrub
+from datasets.maintenance import chores, dataaudit, garbage, lakescrub, scrub
 from datasets.models import Chore, Status
 from datasets.storage import spool
 from datasets.transforms import run as candles
@@ -232,6 +232,19 @@ def collect_garbage(run: Any) -> dict[str, Any]:
     return chores.run_job(run, Chore.GC)
 
 
+@registry.handler(
+    chores.job_of(Chore.AUDIT),
+    "Audit data",
+    heavy=True,
+    phases=("audit",),
+    reuses="Nothing: every entry is looked at again.",
+)
+def audit_data(run: Any) -> dict[str, Any]:
+    """Look for drift, and judge what is there by today's rules."""
+    return chores.run_job(run, Chore.AUDIT)
+
+
+schedules.every(dataaudit.EVERY_S, chores.job_of(Chore.AUDIT))
 schedules.every(garbage.EVERY_S, chores.job_of(Chore.GC))
 schedules.every(lakescrub.EVERY_S, chores.job_of(Chore.SCRUB))
 schedules.every(chores.DAY_S, chores.job_of(Chore.FSCK))

@@ -32,6 +32,12 @@ class ScrubRequest(serializers.Serializer):
     whole = serializers.BooleanField(default=False, help_text="everything, not this hour's share")
 
 
+class AuditRequest(serializers.Serializer):
+    """How far back to look."""
+
+    whole = serializers.BooleanField(default=False, help_text="all of history, not the last year or so")
+
+
 class CollectRequest(serializers.Serializer):
     """Whether anything goes."""
 
@@ -131,9 +137,22 @@ class Collect(_Ask):
         return self.ask(request)
 
 
+class Audit(_Ask):
+    """Data against its own history and today's rules."""
+
+    chore, wishes = Chore.AUDIT, AuditRequest
+
+    @extend_schema(operation_id="maintenance_audit", request=AuditRequest, responses={202: STARTED})
+    @idempotency.once
+    def post(self, request: Request) -> Response:
+        """Look for drift of returns and volumes, and judge what the lake holds by the rules in force now."""
+        return self.ask(request)
+
+
 urlpatterns = [
     path("v1/maintenance", Results.as_view()),
     path("v1/maintenance/fsck", Fsck.as_view()),
     path("v1/maintenance/scrub", Scrub.as_view()),
     path("v1/maintenance/gc", Collect.as_view()),
+    path("v1/maintenance/audit", Audit.as_view()),
 ]

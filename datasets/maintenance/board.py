@@ -12,6 +12,7 @@ _NAMES = {
     Chore.SCRUB: "Scrub",
     Chore.FSCK: "Rows against files",
     Chore.GC: "Garbage collection",
+    Chore.AUDIT: "Data audit",
 }
 
 
@@ -43,4 +44,7 @@ def _said(chore: str, result: dict[str, Any]) -> str:
     if chore == Chore.FSCK:
         dangling = result.get("dangling", {}).get("count", 0)
         return f"{result.get('rows', 0)} files named, {dangling} dangling"
+    if chore == Chore.AUDIT:
+        drifted, toxic = (result.get(name, {}).get("count", 0) for name in ("drifted", "toxic"))
+        return f"{result.get('entries', 0)} entries, {drifted} drifted, {toxic} toxic sessions"
     return f"{result.get('removed', {}).get('count', 0)} segments and {result.get('orphans', {}).get('count', 0)} files"

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from datasets.maintenance import fsck, garbage, lakescrub, records
+from datasets.maintenance import dataaudit, fsck, garbage, lakescrub, records
 from datasets.models import Chore
 from datasets.storage import spool
 from tradenexus import db
@@ -23,7 +23,7 @@ from tradenexus.tenancy.models import Tenant
 
 BEHIND_USERS = -5  # priority: what people wait for goes first
 DAY_S = 86_400.0
-ASKED = (Chore.FSCK, Chore.SCRUB, Chore.GC)
+ASKED = (Chore.FSCK, Chore.SCRUB, Chore.GC, Chore.AUDIT)
 
 
 def job_of(chore: str) -> str:
@@ -119,6 +119,10 @@ def _gc(tenant_id: UUID, params: dict[str, Any], watch: fsck.Watch, effect: Any,
     return garbage.collect(tenant_id, dry_run=dry_run, request_id=request_id, watch=watch, effect=effect)
 
 
+def _audit(tenant_id: UUID, params: dict[str, Any], watch: fsck.Watch, effect: Any, request_id: str) -> dict[str, Any]:
+    return dataaudit.audit(tenant_id, whole=bool(params.get("whole")), watch=watch)
+
+
 def _spooled(params: dict[str, Any], watch: fsck.Watch) -> dict[str, Any]:
     return {"spooled": 0 if params.get("dryRun") else spool.sweep()}
 
@@ -127,5 +131,10 @@ def _strangers(params: dict[str, Any], watch: fsck.Watch) -> dict[str, Any]:
     return {"strangers": fsck.orphans_of(fsck.strangers(), watch)}
 
 
-_WORK: dict[str, Callable[..., dict[str, Any]]] = {Chore.FSCK: _fsck, Chore.SCRUB: _scrub, Chore.GC: _gc}
+_WORK: dict[str, Callable[..., dict[str, Any]]] = {
+    Chore.FSCK: _fsck,
+    Chore.SCRUB: _scrub,
+    Chore.GC: _gc,
+    Chore.AUDIT: _audit,
+}
 _BESIDE: dict[str, Callable[..., dict[str, Any]]] = {Chore.FSCK: _strangers, Chore.GC: _spooled}

@@ -52,6 +52,7 @@ ROWS: dict[str, tuple[str | None, dict]] = {
     "v1/maintenance": (None, {}),
     "v1/maintenance/fsck": (None, {}),
     "v1/maintenance/scrub": (None, {}),
+    "v1/maintenance/audit": (None, {}),
     "v1/maintenance/gc": (None, {"dryRun": True}),
     "v1/uploads": (None, {}),
     "v1/uploads/": (None, {}),

@@ -21,7 +21,9 @@ class Command(BaseCommand):
         """Declare the command line."""
         parser.add_argument("chore", choices=list(chores.ASKED))
         parser.add_argument("--deep", action="store_true", help="fsck: read every byte and compare digests")
-        parser.add_argument("--whole", action="store_true", help="scrub: read everything, not this hour's share")
+        parser.add_argument(
+            "--whole", action="store_true", help="scrub: not this hour's share only; audit: all history"
+        )
         parser.add_argument("--dry-run", action="store_true", help="gc: only say what would go")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -34,8 +34,9 @@ def test_what_was_asked_for_is_done_and_shown(owner, segment):
     assert done(owner, "fsck", deep=True) | {"rows": 1} == done(owner, "fsck", deep=True)
     assert done(owner, "scrub", whole=True)["segments"] == 1
     assert done(owner, "gc", dryRun=True)["dryRun"] is True
+    assert done(owner, "audit")["sessions"] == 3
     found = owner.api.get("/v1/maintenance").json()["results"]
-    assert [found[name]["ok"] for name in ("fsck", "scrub", "gc")] == [True, True, True]
+    assert [found[name]["ok"] for name in ("fsck", "scrub", "gc", "audit")] == [True, True, True, True]
     assert found["fsck"]["result"]["deep"] is True
     assert found["fsck"]["jobId"].startswith("job_")
 
@@ -52,7 +53,7 @@ def test_a_strangers_workspace_is_not_looked_at(owner, stranger, segment):
     assert owner.api.get("/v1/maintenance").json()["results"]["fsck"] is None
 
 
-@pytest.mark.parametrize("chore", ["fsck", "scrub", "gc"])
+@pytest.mark.parametrize("chore", ["fsck", "scrub", "gc", "audit"])
 def test_only_admins_may(teammate, viewer, chore):
     for person in (teammate, viewer):
         assert person.api.post(f"/v1/maintenance/{chore}", {}, format="json").status_code == 403

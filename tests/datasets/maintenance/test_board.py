@@ -18,12 +18,13 @@ def test_nothing_was_done_yet():
         "Scrub": "none",
         "Rows against files": "none",
         "Garbage collection": "none",
+        "Data audit": "none",
     }
 
 
 def test_what_was_done_is_shown_and_damage_stands_out(owner, tmp_path):
     lake.put(owner, tmp_path, lake.offer(tmp_path, lake.daily([1, 2]), lake.registered(owner)))
-    for chore in ("fsck", "scrub", "gc"):
+    for chore in ("fsck", "scrub", "gc", "audit"):
         chores.everywhere(chore, {})
     backup.make(tmp_path / "backups")
     assert {line["state"] for line in board.lines()} == {"sound"}
@@ -35,5 +36,5 @@ def test_what_was_done_is_shown_and_damage_stands_out(owner, tmp_path):
     blobs.delete(LakeSegment.everyone.get().key)
     lakescrub.scrub(owner.tenant.id, whole=True)
     chores.everywhere("fsck", {})
-    assert [line["state"] for line in board.lines()] == ["sound", "sound", "failed", "sound", "failed"]
+    assert [line["state"] for line in board.lines()] == ["sound", "sound", "failed", "sound", "sound", "failed"]
     assert "1 dangling" in client.get("/admin/").content.decode()

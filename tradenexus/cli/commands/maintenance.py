@@ -10,7 +10,7 @@ from tradenexus.cli import invocation, params, waiting
 from tradenexus.cli.failures import GateFailed
 from tradenexus.cli.output import Column
 
-app = params.noun("Upkeep of the workspace: checks of stored files and garbage (scope admin).")
+app = params.noun("Upkeep of the workspace: checks of stored files and of data, garbage (scope admin).")
 
 COLUMNS = (
     Column("CHORE", "chore"),
@@ -26,6 +26,9 @@ FOUND = (
     Column("READ BYTES", "bytes"),
     Column("ORPHANS", "orphans.count"),
     Column("YOUNG", "orphans.young"),
+    Column("SESSIONS", "sessions"),
+    Column("DRIFTED", "drifted.count"),
+    Column("TOXIC", "toxic.count"),
     Column("REVISIONS", "revisions"),
     Column("RETIRED", "retired"),
     Column("REMOVED", "removed.count"),
@@ -72,6 +75,16 @@ def gc(
 ) -> None:
     """Remove what nothing has referred to for a day. Example: nexus maintenance gc --dry-run --wait"""
     _ask(ctx, "gc", {"dryRun": dry_run}, wait)
+
+
+@app.command()
+def audit(
+    ctx: typer.Context,
+    whole: Annotated[bool, typer.Option("--whole", help="All of history, not the last year or so.")] = False,
+    wait: Wait = False,
+) -> None:
+    """Look for drift, and judge the data by today's rules. Example: nexus maintenance audit --wait"""
+    _ask(ctx, "audit", {"whole": whole}, wait)
 
 
 def _ask(ctx: typer.Context, chore: str, wishes: dict[str, Any], wait: bool) -> None:
