@@ -7,13 +7,10 @@ from typing import Any
 from datasets import bulk, promotion, review, validation, versions
 from datasets.exports import build as export
 from datasets.exports import bundles
-from datasets.maintenance import scrub
-from datasets.models import Status
-from datasets.selector import matrices
-from datasets.snapshots import keeping, materialise, verify
-from datasets import bulk, validation, versions
 from datasets.maintenance import chores, dataaudit, garbage, lakescrub, scrub
 from datasets.models import Chore, Status
+from datasets.selector import matrices
+from datasets.snapshots import keeping, materialise, verify
 from datasets.storage import spool
 from datasets.transforms import run as candles
 from datasets.uploads import checking, concat, expiry, ingest, joining, provisional, sessions
@@ -200,6 +197,9 @@ def ask_for_exports(run: Any) -> dict[str, Any]:
 
 
 schedules.every(bundles.EVERY_S, bundles.NIGHTLY)
+
+
+@registry.handler(
     chores.job_of(Chore.FSCK),
     "Check rows against stored files",
     phases=("rows", "files", "catalog"),

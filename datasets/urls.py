@@ -2,9 +2,8 @@
 
 from django.urls import path
 
-from datasets.api import actions, bulk, contents, datasets, exports, lake_routes, saved, uploads
+from datasets.api import actions, bulk, contents, datasets, exports, lake_routes, maintenance, saved, uploads
 from datasets.pages import exports as export_pages
-from datasets.api import actions, bulk, contents, datasets, maintenance, saved, uploads
 from datasets.pages import routes, upload_routes
 
 urlpatterns = [

@@ -14,7 +14,6 @@ The variable is read once, at import; production mode ignores it. The places, in
     the lake is changed  lake.segment_put lake.stored lake.swapping lake.swapped
     a snapshot's files   snapshots.file_placed snapshots.placed snapshots.cleared snapshots.matrix_stored
     an export is built   exports.planned exports.collected exports.manifest exports.renamed exports.shown
-    a commit of the lake lake.segment_put lake.stored lake.swapping (before its commit) lake.swapped
     garbage collection   gc.revisions gc.retired gc.row_deleted gc.blob_deleted gc.orphan_deleted
     the scrub            scrub.marked (before its commit)
     a backup             backup.blobs backup.written backup.named

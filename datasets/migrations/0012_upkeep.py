@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('datasets', '0009_the_lake'),
+        ('datasets', '0011_exports'),
         ('tenancy', '0001_initial'),
     ]
 

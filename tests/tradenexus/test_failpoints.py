@@ -13,16 +13,12 @@ import pytest
 from tests.house.tree import APPS, ROOT, python
 from tradenexus import failpoints
 
-ROOMS = "uploads|join|ingest|jobs|storage|lake|snapshots|exports"
-LISTED = set(re.findall(rf"\b(?:{ROOMS})\.[a-z_]+", failpoints.__doc__ or ""))
+FAMILIES = "uploads|join|ingest|jobs|storage|lake|snapshots|exports|gc|scrub|backup|restore"
+LISTED = set(re.findall(rf"\b(?:{FAMILIES})\.[a-z_]+", failpoints.__doc__ or ""))
 KILLED_IN = (
     "datasets/lake/test_kills.py",
     "datasets/snapshots/test_kills.py",
     "datasets/exports/test_kills.py",
-LISTED = set(re.findall(r"\b(?:uploads|join|ingest|jobs|lake|gc|scrub|storage)\.[a-z_]+", failpoints.__doc__ or ""))
-FAMILIES = "uploads|join|ingest|jobs|lake|gc|scrub|backup|restore|storage"
-LISTED = set(re.findall(rf"\b(?:{FAMILIES})\.[a-z_]+", failpoints.__doc__ or ""))
-KILLED_IN = (
     "datasets/maintenance/test_kills.py",
     "datasets/uploads/test_kills.py",
     "datasets/uploads/test_shipping_kills.py",
