@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,12 +20,13 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from datasets.exports import catalog
-from datasets.lake import ledger, rules
-from datasets.market import instruments, partitions, tables
+from datasets.lake import rules
+from datasets.market import instruments, tables
 from datasets.models import Grade, LakeCommit, LakeEntry, LakeMember, LakePartition
 from tradenexus import db
 
 TRIES = 4
+_EPOCH = date(1970, 1, 1)
 CUT_VERSION = "1"  # rises when the same segment and sessions would give other bytes
 _LEDGER = (
     *("entry_id", "session", "status", "code", "codes", "expected", "rows", "score", "vendor", "fetched_at", "notes"),
@@ -161,6 +162,8 @@ class _Planner:
 
     def _ledger(self, path: Path) -> dict[Any, list[tuple[int, int, int]]]:
         """Write the ledger's lines -> per entry the days to leave out, with the first and last instant of each."""
+        from datasets.lake import ledger  # brings numpy, which a resting worker and the web have no use for
+
         rows = ledger.in_force(LakePartition.objects.filter(entry__in=self.chosen), self.now)
         rows = rows.order_by("entry__table", "entry__instrument", "session")
         held: dict[Any, list[tuple[int, int, int]]] = {}
@@ -174,7 +177,7 @@ class _Planner:
                 elif self.wanted.holds_back(line["verdict"]):
                     self._hold(line)
                     if line["rows"]:
-                        day = partitions.to_day(row[1])
+                        day = (row[1] - _EPOCH).days
                         held.setdefault(row[0], []).append((day, first_ns, last_ns))
         return held
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from datetime import date, timedelta
 
 import pytest
@@ -11,6 +14,7 @@ from datasets.exports import planning
 from datasets.exports.planning import Wanted
 from datasets.lake import ledger
 from datasets.models import LakeEntry
+from tests.house.tree import ROOT
 from tests.kit import exports, lake
 from tradenexus import db
 
@@ -111,3 +115,17 @@ def test_a_commit_between_two_looks_is_in_it_wholly(filled, tmp_path, monkeypatc
 def test_a_stranger_has_nothing_of_it(filled, stranger, tmp_path):
     plan, lines = made(stranger, tmp_path)
     assert (plan.parts, plan.catalog, plan.held_back, lines) == ([], {}, [], [])
+
+
+LIGHT = """
+import sys, django; django.setup()
+import datasets.tasks, datasets.urls
+print([name for name in ("numpy", "pyarrow", "pandas", "duckdb", "exchange_calendars") if name in sys.modules])
+"""
+
+
+def test_a_resting_worker_and_the_web_load_nothing_heavy_for_it(tmp_path):
+    kept = {"PATH": os.environ["PATH"], "NEXUS_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    kept |= {"DJANGO_SETTINGS_MODULE": "tradenexus.settings"}
+    done = subprocess.run([sys.executable, "-c", LIGHT], env=kept, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
