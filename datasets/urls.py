@@ -4,6 +4,7 @@ from django.urls import path
 
 from datasets.api import actions, bulk, contents, datasets, exports, lake_routes, maintenance, saved, uploads
 from datasets.pages import exports as export_pages
+from datasets.api import actions, bulk, contents, datasets, saved, snapshots, uploads
 from datasets.pages import routes, upload_routes
 
 urlpatterns = [
@@ -41,6 +42,7 @@ urlpatterns = [
     *exports.urlpatterns,
     *export_pages.urlpatterns,
     *maintenance.urlpatterns,
+    *snapshots.ROUTES,
     *routes.urlpatterns,
     *upload_routes.urlpatterns,
 ]

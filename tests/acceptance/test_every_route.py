@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.urls import URLPattern, get_resolver
@@ -76,6 +76,20 @@ ROWS: dict[str, tuple[str | None, dict]] = {
     "v1/datasets/<ref>/lineage": ("ds", {}),
     "v1/datasets/<ref>/audit": ("ds", {}),
     "v1/datasets/<ref>/download": ("ds", {}),
+    "v1/snapshots": (
+        None,
+        {"name": "r", "instruments": ["X:A"], "tables": ["trades"], "start": "2024-01-01", "end": "2024-01-02"},
+    ),
+    "v1/snapshots/<ref>": ("snap", {}),
+    "v1/snapshots/<ref>/members": ("snap", {}),
+    "v1/snapshots/<ref>/manifest": ("snap", {}),
+    "v1/snapshots/<ref>:verify": ("snap", {}),
+    "v1/snapshots/<ref>:materialise": ("snap", {}),
+    "v1/snapshots/<ref>:pin": ("snap", {}),
+    "v1/snapshots/<ref>:unpin": ("snap", {}),
+    "v1/snapshots/<ref>/returns-matrix": ("snap", {"candidates": ["X:A"]}),
+    "v1/snapshots/<ref>/returns-matrix/<matrix>": ("snap", {}),
+    "v1/snapshots/<ref>/returns-matrix/<matrix>/download": ("snap", {}),
     "v1/datasets/<ref>/publish/lona": ("ds", {}),
     "v1/datasets/lona:link": (None, {"symbolId": "s"}),
     "v1/lona/symbols": (None, {}),
@@ -118,6 +132,8 @@ ROWS: dict[str, tuple[str | None, dict]] = {
 NAMED = {"lke": "crypto_bars_1d/X:UNKNOWN", "ins": "X:UNKNOWN"}
 # What the right key may rightly be told 404: there is no such part yet, not no such thing.
 MAY_BE_ABSENT = {
+    "v1/snapshots/<ref>/returns-matrix/<matrix>",
+    "v1/snapshots/<ref>/returns-matrix/<matrix>/download",
     "v1/datasets/<ref>/quality-report:accept",
     "v1/datasets/<ref>/rejects",
     "v1/datasets/<ref>/uploads:complete",
@@ -184,6 +200,7 @@ def things(owner, tmp_path):
         backtest = Backtest.everyone.create(
             tenant=tenant, strategy=strategy, start_date=date(2023, 1, 1), end_date=date(2023, 1, 2)
         )
+        snapshot = _snapshot(tenant)
         bulk = BulkAction.everyone.create(tenant=tenant, user=owner.user, action="archive", total=0)
         catalog = factories.catalog_row(owner)
         view = SavedView.everyone.create(tenant=tenant, user=owner.user, name="v", query="state=ready", shared=True)
@@ -201,12 +218,35 @@ PARTS = {
     "<session>": "2024-10-07",
     "<path>": "README.md",
 }
+    rows = (version.dataset, upload, job, publication, strategy, backtest, bulk, snapshot, view, key)
+    return {row.prefix: row.ref for row in rows}
+
+
+def _snapshot(tenant):
+    from datasets.lake import frozen
+    from datasets.models import Snapshot
+    from datasets.storage import manifests
+
+    return Snapshot.everyone.create(
+        tenant=tenant,
+        name="s",
+        start_ns=0,
+        end_ns=1,
+        tables=["crypto_bars_1d"],
+        digest=manifests.digest(frozen.manifest(0, 1, [])),
+        **dict.fromkeys(("entries", "segments", "rows", "size_bytes"), 0),
+        expires_at=db.now() + timedelta(days=1),
+        created_at=db.now(),
+    )
 
 
 def address(path: str, ref: str) -> str:
     for name, value in {"<ref>": ref, "<table>/<instrument>": ref, "<name>": ref, **PARTS}.items():
         path = path.replace(name, value)
     return f"/{path}"
+    return "/" + path.replace("<ref>", ref).replace("<number>", "1").replace("<span>", "1...1").replace(
+        "<matrix>", "rmx_0"
+    )
 
 
 def call(client, method, path, ref):

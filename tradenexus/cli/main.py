@@ -37,6 +37,7 @@ COMMANDS = [
     "sniff",
     "dataset",
     "view",
+    "snapshot",
     "validate",
     "transform",
     "quality",
