@@ -6,6 +6,7 @@ from datasets.api import actions, bulk, contents, datasets, exports, lake_routes
 from datasets.pages import exports as export_pages
 from datasets.api import actions, bulk, contents, datasets, saved, snapshots, uploads
 from datasets.pages import routes, upload_routes
+from datasets.pages import snapshots as snapshot_pages
 
 urlpatterns = [
     path("v1/datasets", datasets.DatasetList.as_view()),
@@ -43,6 +44,7 @@ urlpatterns = [
     *export_pages.urlpatterns,
     *maintenance.urlpatterns,
     *snapshots.ROUTES,
+    *snapshot_pages.ROUTES,
     *routes.urlpatterns,
     *upload_routes.urlpatterns,
 ]
