@@ -240,6 +240,12 @@ NEXUS_IDEMPOTENCY_S = env.integer("NEXUS_IDEMPOTENCY_S", 7 * 86_400, 86_400)
 NEXUS_EVENTS_KEPT_S = env.integer("NEXUS_EVENTS_KEPT_S", 7 * 86_400, 3_600)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4_194_304
 
+# --- vendors ---------------------------------------------------------------------------------------------------------
+# Dotted paths of adapters, in order of preference (backfill.vendors.registry).
+NEXUS_VENDORS = env.words("NEXUS_VENDORS", "backfill.vendors.adapters.replay")
+NEXUS_REPLAY_MANIFEST = env.text("NEXUS_REPLAY_MANIFEST")
+NEXUS_REPLAY_ROOT = env.text("NEXUS_REPLAY_ROOT")
+
 # --- Lona ------------------------------------------------------------------------------------------------------------
 LONA_GATEWAY_URL = env.text("LONA_GATEWAY_URL", "https://gateway.lona.agency").rstrip("/")
 LONA_AGENT_ID = env.text("LONA_AGENT_ID")
