@@ -2,9 +2,8 @@
 
 from django.urls import path
 
-from datasets.api import actions, bulk, contents, datasets, exports, lake_routes, maintenance, saved, uploads
+from datasets.api import actions, bulk, contents, datasets, exports, lake_routes, maintenance, saved, snapshots, uploads
 from datasets.pages import exports as export_pages
-from datasets.api import actions, bulk, contents, datasets, saved, snapshots, uploads
 from datasets.pages import routes, upload_routes
 from datasets.pages import snapshots as snapshot_pages
 

@@ -13,11 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datasets.lake.rules import NEWER, POLICIES, RANK, REFUSE
 from datasets.market import tables
 from datasets.market.tables import Table
 
-REFUSE, NEWER, RANK = "refuse", "newer", "rank"
-POLICIES = (REFUSE, NEWER, RANK)
+__all__ = ["NEWER", "POLICIES", "RANK", "REFUSE", "Changes", "by_key", "by_session", "differing", "digest", "ordered"]
+__all__ += ["shared", "unsorted"]
 SAMPLES = 20
 
 

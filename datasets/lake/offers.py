@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from datasets.lake import merging
+from datasets.lake import rules
 from tradenexus.errors import BadRequest, Unavailable
 
 
@@ -34,7 +34,7 @@ class Offer:
     end_ns: int
     vendor: str
     fetched_at: datetime
-    policy: str = merging.REFUSE
+    policy: str = rules.REFUSE
     ranks: dict[str, int] = field(default_factory=dict)
     benign: frozenset[int] = frozenset()
     accepted: frozenset[int] = frozenset()
@@ -43,8 +43,8 @@ class Offer:
 
     def __post_init__(self) -> None:
         """Refuse a policy nobody knows and a range that is empty."""
-        if self.policy not in merging.POLICIES:
-            words = f"the policy is one of {', '.join(merging.POLICIES)}"
+        if self.policy not in rules.POLICIES:
+            words = f"the policy is one of {', '.join(rules.POLICIES)}"
             raise BadRequest(words, {"fields": {"policy": [words]}})
         if self.start_ns >= self.end_ns:
             raise BadRequest("the offered range is empty or reversed", {"start": self.start_ns, "end": self.end_ns})

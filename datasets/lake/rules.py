@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 GREEN, AMBER, RED = "GREEN", "AMBER", "RED"
+# What becomes of a row whose key is in the lake with other values.
+REFUSE, NEWER, RANK = "refuse", "newer", "rank"
+POLICIES = (REFUSE, NEWER, RANK)
 
 # gravest first: (code, status, what it says)
 _CODES = (

@@ -207,7 +207,7 @@ def things(owner, tmp_path):
         export = ExportBundle.everyone.create(tenant=tenant, night=date(2024, 1, 1), created_at=db.now())
     key = ApiKey.of(tenant.id).get(user=owner.user)
     rows = (version.dataset, upload, job, publication, strategy, backtest, bulk, view, key)
-    rows = (*rows, export)
+    rows = (*rows, export, snapshot)
     return {row.prefix: row.ref for row in rows} | catalog
 
 
@@ -218,8 +218,6 @@ PARTS = {
     "<session>": "2024-10-07",
     "<path>": "README.md",
 }
-    rows = (version.dataset, upload, job, publication, strategy, backtest, bulk, snapshot, view, key)
-    return {row.prefix: row.ref for row in rows}
 
 
 def _snapshot(tenant):
