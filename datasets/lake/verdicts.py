@@ -83,7 +83,8 @@ class Touched:
         self.stands = {session.day: session for session in judging.sessions(days)}
         first = min([given["startNs"], *self._edge(0)])
         last = max([given["endNs"], *(each + 1 for each in self._edge(-1))])
-        expectation = partitions.expected(table, calendar, first, last)
+        # Rows may begin in the middle of a session: it opened before the first of them, and is no day off.
+        expectation = partitions.expected(table, calendar, first - 2 * partitions.DAY, last)
         self.rows = dict(zip(expectation.days.tolist(), expectation.rows.tolist(), strict=True))
         self.short = {day for day, short in zip(expectation.days.tolist(), expectation.short, strict=True) if short}
         self.known = calendar != "" and table.family != tables.EVENTS

@@ -110,6 +110,20 @@ def test_every_missing_session_is_in_the_ledger(owner, tmp_path):
     assert (entry.sessions, entry.green, entry.red, entry.quality_score) == (10, 8, 2, 80.0)
 
 
+@pytest.mark.parametrize(
+    ("calendar", "first", "expected"), [("24/7", "2024-10-07T23:02", 1440), ("XNYS", "2024-10-07T19:58", 390)]
+)
+def test_rows_that_begin_within_a_session_are_a_part_of_it(owner, tmp_path, calendar, first, expected):
+    name = lake.registered(owner, "X:LATE", "equity", calendar)
+    start = lake.ns(first)
+    stamps = start + np.arange(2, dtype=np.int64) * 60_000_000_000
+    rows = lake.bars(stamps, [100.0, 101], table="equities_bars_minute")
+    end = int(stamps[-1]) + 60_000_000_000
+    lake.put(owner, tmp_path, lake.offer(tmp_path, rows, name, "equities_bars_minute", start_ns=start, end_ns=end))
+    (day,) = LakePartition.objects.all()
+    assert (str(day.session), day.code, day.rows, day.expected) == ("2024-10-07", "MISSING_ROWS", 2, expected)
+
+
 def test_other_values_are_refused_unless_the_policy_says_newer(owner, tmp_path):
     name = lake.registered(owner)
     lake.put(owner, tmp_path, lake.offer(tmp_path, lake.daily([100, 101, 102]), name))
