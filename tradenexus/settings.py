@@ -245,6 +245,13 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 4_194_304
 NEXUS_VENDORS = env.words("NEXUS_VENDORS", "backfill.vendors.adapters.replay")
 NEXUS_REPLAY_MANIFEST = env.text("NEXUS_REPLAY_MANIFEST")
 NEXUS_REPLAY_ROOT = env.text("NEXUS_REPLAY_ROOT")
+NEXUS_INGEST_FRESHNESS_S = env.integer("NEXUS_INGEST_FRESHNESS_S", 12 * 3_600)
+NEXUS_INGEST_POLICY = env.choice("NEXUS_INGEST_POLICY", "newer", ("newer", "refuse", "rank"))
+NEXUS_INGEST_GAP_DAYS = env.integer("NEXUS_INGEST_GAP_DAYS", 5, 1)
+NEXUS_INGEST_OVERLAP_DAYS = env.integer("NEXUS_INGEST_OVERLAP_DAYS", 7)
+NEXUS_INGEST_BATCH = env.integer("NEXUS_INGEST_BATCH", 25, 1)  # instruments of one job
+NEXUS_INGEST_ROWS = env.integer("NEXUS_INGEST_ROWS", 2_000_000, 1)  # of one commit, and what reaches it
+NEXUS_INGEST_WORKSPACE = env.text("NEXUS_INGEST_WORKSPACE")
 
 # --- Lona ------------------------------------------------------------------------------------------------------------
 LONA_GATEWAY_URL = env.text("LONA_GATEWAY_URL", "https://gateway.lona.agency").rstrip("/")

@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("tradenexus.search.urls")),
     path("", include("tradenexus.jobs.urls")),
     path("", include("lona.urls")),  # before datasets: v1/datasets/lona:link is no dataset's id
+    path("", include("backfill.urls")),
     path("", include("datasets.urls")),
     re_path(r"^v1/.*$", home.unknown_api),
 ]

@@ -58,6 +58,11 @@ ROWS: dict[str, tuple[str | None, dict]] = {
     "v1/uploads/": (None, {}),
     "v1/uploads/<ref>": ("up", {}),
     "v1/uploads/<ref>/parts": ("up", {}),
+    "v1/vendors": (None, {}),
+    "v1/lake/candidates": (None, {"candidates": ["X:A"]}),
+    "v1/lake/ingests": (None, {}),
+    "v1/lake/ingests/<ref>": ("ing", {}),
+    "v1/lake/ingests/<ref>/items": ("ing", {}),
     "v1/datasets/<ref>": ("ds", {}),
     "v1/datasets/<ref>/uploads:complete": ("ds", {}),
     "v1/datasets/<ref>/validate": ("ds", {}),
@@ -175,6 +180,8 @@ CALLS = [(route.path, method) for route in routes() for method in route.methods]
 def things(owner, tmp_path):
     """One of everything, all the owner's."""
     from datasets.models import BulkAction, ExportBundle, SavedView, UploadSession
+    from backfill.models import IngestRun
+    from datasets.models import BulkAction, SavedView, UploadSession
     from lona.models import Backtest, Publication, Strategy
     from tradenexus.jobs.models import Job
 
@@ -236,6 +243,10 @@ def _snapshot(tenant):
         expires_at=db.now() + timedelta(days=1),
         created_at=db.now(),
     )
+        ingest = IngestRun.everyone.create(tenant=tenant)
+    key = ApiKey.of(tenant.id).get(user=owner.user)
+    rows = (version.dataset, upload, job, publication, strategy, backtest, bulk, view, ingest, key)
+    return {row.prefix: row.ref for row in rows}
 
 
 def address(path: str, ref: str) -> str:

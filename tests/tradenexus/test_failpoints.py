@@ -20,6 +20,9 @@ KILLED_IN = (
     "datasets/snapshots/test_kills.py",
     "datasets/exports/test_kills.py",
     "datasets/maintenance/test_kills.py",
+LISTED = set(re.findall(r"\b(?:uploads|join|ingest|ingestion|lake|jobs|storage)\.[a-z_]+", failpoints.__doc__ or ""))
+KILLED_IN = (
+    "backfill/ingestion/test_kills.py",
     "datasets/uploads/test_kills.py",
     "datasets/uploads/test_shipping_kills.py",
     "tradenexus/jobs/test_watchdog.py",

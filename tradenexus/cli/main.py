@@ -49,6 +49,8 @@ COMMANDS = [
     "strategy",
     "backtest",
     "job",
+    "ingest",
+    "vendor",
     "lineage",
     "audit",
     "maintenance",

@@ -18,7 +18,7 @@ SPOT = {"type": "spot", "calendar": "24/7"}
 
 def sample(folder):
     """Bars as newest-first JSON, trades as headless CSV, funding as feather, macro as CSV with empty cells."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     sources = [_daily(folder), _trades(folder), _funding(folder), _curve(folder), _minutes(folder), _actions(folder)]
     (folder / "manifest.json").write_text(json.dumps({"sources": sources}))
     (folder / "broken.csv").write_text("day,value\n2024-01-01,abc\n")

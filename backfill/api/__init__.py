@@ -1,0 +1,1 @@
+"""The API of this app: vendors, and candidates for the lake."""

@@ -1,0 +1,13 @@
+"""Routes of the backfill app."""
+
+from django.urls import path
+
+from backfill.api import ingests, vendors
+
+urlpatterns = [
+    path("v1/vendors", vendors.VendorList.as_view()),
+    path("v1/lake/candidates", ingests.Candidates.as_view()),
+    path("v1/lake/ingests", ingests.IngestList.as_view()),
+    path("v1/lake/ingests/<str:ref>", ingests.IngestDetail.as_view()),
+    path("v1/lake/ingests/<str:ref>/items", ingests.IngestItems.as_view()),
+]
