@@ -101,11 +101,19 @@ def check(facts: Mapping[str, str]) -> None:
         raise BadRequest("calendar: name an exchange calendar such as XNYS, 24/7, or leave it empty")
     if facts.get("timezone") and not (sessions.is_zone(facts["timezone"]) and sessions.exists(facts["timezone"])):
         raise BadRequest("timezone: name an IANA time zone such as America/New_York")
-    if any(len(text) > 32 for key, text in facts.items() if key != "timezone"):
-        raise BadRequest("base and quote have at most 32 characters")
+    if any(len(text) > 32 or not text.isprintable() for key, text in facts.items() if key != "timezone"):
+        raise BadRequest("base and quote have at most 32 characters, all of them printable")
 
 
 def _written(each: Any) -> str:
     if isinstance(each, dict):
-        each = f"{each.get('venue', '')}:{each['symbol']}" if "symbol" in each else each.get("instrument", each)
-    return str(each)[:120]
+        parts = [each["venue"], each["symbol"]] if {"venue", "symbol"} <= set(each) else [each.get("instrument", "{}")]
+        return ":".join(_text(part) for part in parts)[:120]
+    return _text(each)[:120]
+
+
+def _text(value: Any) -> str:
+    """Return what a database can keep of anything that JSON may hold."""
+    if not isinstance(value, str | int | float | None):
+        return "[]" if isinstance(value, list) else "{}"
+    return str(value).encode("utf-8", "replace").decode().replace("\0", "\ufffd")

@@ -26,6 +26,7 @@ from tradenexus.actor import Actor
 from tradenexus.errors import BadRequest, ProblemError, Unprocessable
 
 _AT_ONCE = 400  # names of one query
+_MOST_HOURS = 8_784
 
 
 class VendorCannot(Unprocessable):
@@ -56,6 +57,9 @@ class Options:
 def options(said: dict[str, Any]) -> Options:
     """Return the options that a caller gave, the others as the settings say; BadRequest, VendorUnknown."""
     hours = said.get("freshnessHours")
+    if hours is not None and not 0 <= hours <= _MOST_HOURS:
+        words = f"freshnessHours is a number from 0 to {_MOST_HOURS}"
+        raise BadRequest(words, {"fields": {"freshnessHours": [words]}})
     policy = said.get("policy") or settings.NEXUS_INGEST_POLICY
     if policy not in POLICIES:
         raise BadRequest(f"policy is one of {', '.join(POLICIES)}", {"fields": {"policy": [str(policy)[:32]]}})

@@ -66,6 +66,7 @@ def test_a_repeat_under_the_same_key_is_the_same_run(owner, answering):
         ({"candidates": []}, 422, "INGEST_NOTHING_ACCEPTED"),
         ({"candidates": ["no"]}, 422, "INGEST_NOTHING_ACCEPTED"),
         ({"candidates": ["X:A"], "freshnessHours": -1}, 400, "VALIDATION_ERROR"),
+        ({"candidates": ["X:A"], "freshnessHours": "nan"}, 400, "VALIDATION_ERROR"),
         ({"candidates": ["X:A"], "policy": "older"}, 400, "VALIDATION_ERROR"),
         ({"candidates": ["X:A"], "vendor": "nobody"}, 404, "VENDOR_UNKNOWN"),
         ({"candidates": ["X:A"], "other": 1}, 400, "VALIDATION_ERROR"),

@@ -50,7 +50,12 @@ def test_tables_are_those_of_the_lake():
         ({"instrument": "X:A", "calendar": "MOON"}, "VALIDATION_ERROR"),
         ({"instrument": "X:A", "timezone": "Moon/Sea"}, "VALIDATION_ERROR"),
         ({"instrument": "X:A", "base": "B" * 40}, "VALIDATION_ERROR"),
+        ({"instrument": "X:A", "quote": "U\0D"}, "VALIDATION_ERROR"),
         ({"venue": "X"}, "CANDIDATES_MALFORMED"),
+        ("X:A\0", "SYMBOL_REFUSED"),
+        ("X:\ud800", "SYMBOL_REFUSED"),
+        ({"symbol": {"a": [1]}, "venue": ["X"]}, "CANDIDATES_MALFORMED"),
+        ([["X:A"]], "CANDIDATES_MALFORMED"),
         (None, "CANDIDATES_MALFORMED"),
         (17, "CANDIDATES_MALFORMED"),
     ],
@@ -61,6 +66,8 @@ def test_a_refused_candidate_is_named_and_the_others_go_on(bad, code):
     assert [each.code for each in refused] == [code]
     assert refused[0].reason
     assert len(refused[0].candidate) <= 120
+    assert "\0" not in refused[0].candidate
+    assert refused[0].candidate.encode()
 
 
 @pytest.mark.parametrize("handed", [None, "X:A", 3, {}, {"data": "X:A"}, {"data": {}}, {"meta": 3, "data": []}])
