@@ -11,10 +11,10 @@ from contextlib import ExitStack
 from typing import Any
 
 from datasets import versions
-from datasets.lake import commit, instruments, merging
+from datasets.lake import commit, instruments, rules
 from datasets.lake.offers import Offer
+from datasets.market import dates, intervals, kinds, tables
 from datasets.market import instruments as names
-from datasets.market import intervals, kinds, partitions, tables
 from datasets.models import Dataset, DatasetVersion, LakeCommit, Status, VersionFile
 from datasets.storage import blobs
 from tradenexus.actor import Actor
@@ -44,8 +44,8 @@ def request(actor: Actor, dataset: Dataset, wanted: Any, options: dict[str, Any]
     version = versions.of_dataset(dataset, wanted, STATES)
     table = tables.find(options["table"])
     _check(version, table)
-    if options.get("policy", merging.REFUSE) not in merging.POLICIES:
-        raise BadRequest("unknown policy", {"fields": {"policy": list(merging.POLICIES)}})
+    if options.get("policy", rules.REFUSE) not in rules.POLICIES:
+        raise BadRequest("unknown policy", {"fields": {"policy": list(rules.POLICIES)}})
     mapped = _named(version, options.get("instruments") or {})
     facts = {name: options[name] for name in instruments.FIELDS if options.get(name)}
     for name in mapped.values():
@@ -75,7 +75,7 @@ def run_job(run: Any) -> dict[str, Any]:
 
 
 def _commit(run: Any, version: DatasetVersion, options: dict[str, Any], piece: list[Any], number: int) -> LakeCommit:
-    table, policy = options["table"], options.get("policy") or merging.REFUSE
+    table, policy = options["table"], options.get("policy") or rules.REFUSE
     with ExitStack() as stack:
         offers = [
             Offer(
@@ -161,9 +161,9 @@ def _stretches(file: VersionFile, table: tables.Table) -> Iterator[tuple[int, in
     density = file.rows / max(1, last - first)
     start = first
     while start < last:
-        end = partitions.span_end(table.span, partitions.span_start_of(table.span, start))
+        end = dates.span_end(table.span, dates.span_start_of(table.span, start))
         while end < last and (end - start) * density < ROWS / 2:
-            end = partitions.span_end(table.span, end)
+            end = dates.span_end(table.span, end)
         end = min(end, last)
         yield start, end, (end - start) * density
         start = end

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasets.lake import commit, merging
+from datasets.lake import commit, rules
 from datasets.lake.offers import Offer
-from datasets.market import partitions
+from datasets.market import dates, intervals
 from datasets.models import LakeQuarantine
 from datasets.storage import blobs
 from tradenexus import db, ids
@@ -55,18 +55,18 @@ def run_job(run: Any) -> dict[str, Any]:
 
 
 def _commit(run: Any, held: LakeQuarantine) -> Any:
-    day = partitions.to_day(held.session)
+    day = dates.to_day(held.session)
     with blobs.local(held.key) as path:
         offer = Offer(
             table=held.entry.table,
             instrument=held.entry.instrument,
             paths=(path,),
             # Around the session: rows of a venue's date may lie on two UTC days.
-            start_ns=(day - 1) * partitions.DAY,
-            end_ns=(day + 2) * partitions.DAY,
+            start_ns=(day - 1) * intervals.DAY,
+            end_ns=(day + 2) * intervals.DAY,
             vendor=held.vendor,
             fetched_at=held.fetched_at or held.created_at,
-            policy=merging.NEWER,
+            policy=rules.NEWER,
             accepted=frozenset({day}),
             claims=False,
         )

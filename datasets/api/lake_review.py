@@ -16,7 +16,7 @@ from datasets.api import shapes as dataset_shapes
 from datasets.api.actions import started
 from datasets.api.lake import LakeView
 from datasets.api.queries import QueryView
-from datasets.lake import instruments, ledger, merging
+from datasets.lake import instruments, ledger, rules
 from datasets.market import instruments as names
 from datasets.models import Dataset, Grade, Instrument, LakePartition, LakeQuarantine
 from tradenexus import db
@@ -200,7 +200,7 @@ class PromoteRequest(InstrumentFacts):
 
     table = serializers.CharField(max_length=48)
     version = serializers.IntegerField(required=False, min_value=1, max_value=2_147_483_647)
-    policy = serializers.ChoiceField(list(merging.POLICIES), default=merging.REFUSE)
+    policy = serializers.ChoiceField(list(rules.POLICIES), default=rules.REFUSE)
     ranks = serializers.DictField(child=serializers.IntegerField(min_value=0), required=False)
     instruments = serializers.DictField(
         child=serializers.CharField(max_length=97), required=False, help_text="symbol -> VENUE:SYMBOL"

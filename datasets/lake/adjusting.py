@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from datasets.lake import scan, state
-from datasets.market import partitions, tables
+from datasets.market import intervals, tables
 from datasets.models import Instrument, LakeEntry
 from tradenexus.errors import BadRequest, NotFound
+
+if TYPE_CHECKING:
+    import numpy as np
 
 RAW, SPLIT, DIVIDEND, ALL = "raw", "split", "dividend", "all"
 KINDS = (RAW, SPLIT, DIVIDEND, ALL)
@@ -40,6 +41,7 @@ class Adjustment:
 
     def apply(self, rows: Any) -> Any:
         """Return a pyarrow table with its prices and volumes adjusted; ts_event must be among its columns."""
+        import numpy as np
         import pyarrow as pa
 
         if not len(self.days):
@@ -81,10 +83,14 @@ def of_entry(entry: LakeEntry, kind: str, as_of: datetime | None = None) -> Adju
 
 def days_of(rows: Any, zone: str) -> np.ndarray:
     """Return the date of each row: by UTC midnight where it is stamped so, else at the venue."""
+    import numpy as np
+
+    from datasets.market import partitions
+
     ns = rows.column("ts_event").cast("int64").to_numpy()
     if zone == "UTC":
-        return ns // partitions.DAY
-    return np.where(ns % partitions.DAY == 0, ns // partitions.DAY, partitions.local_days(ns, zone))
+        return ns // intervals.DAY
+    return np.where(ns % intervals.DAY == 0, ns // intervals.DAY, partitions.local_days(ns, zone))
 
 
 def _events(entry: LakeEntry, as_of: datetime | None) -> list[tuple[int, str, float]]:
@@ -95,7 +101,7 @@ def _events(entry: LakeEntry, as_of: datetime | None) -> list[tuple[int, str, fl
         return []
     found = []
     for table in rows:
-        days = table.column("ts_event").cast("int64").to_numpy() // partitions.DAY
+        days = table.column("ts_event").cast("int64").to_numpy() // intervals.DAY
         actions_, values = table.column("action").to_pylist(), table.column("value").to_pylist()
         found += list(zip(days.tolist(), actions_, values, strict=True))
     return sorted(found)
@@ -103,9 +109,13 @@ def _events(entry: LakeEntry, as_of: datetime | None) -> list[tuple[int, str, fl
 
 def _last_day(entry: LakeEntry, zone: str, as_of: datetime | None) -> int:
     """Return the date of the last row: factors are anchored there."""
+    import numpy as np
+
+    from datasets.market import partitions
+
     segments = scan.locate(entry, as_of=as_of).segments
     ns = np.array([segments[-1].t1_ns if segments else entry.last_ns], dtype=np.int64)
-    day = partitions.local_days(ns, zone) if zone != "UTC" and ns[0] % partitions.DAY else ns // partitions.DAY
+    day = partitions.local_days(ns, zone) if zone != "UTC" and ns[0] % intervals.DAY else ns // intervals.DAY
     return int(day[0])
 
 
@@ -114,7 +124,7 @@ def _closes(entry: LakeEntry, days: list[int], zone: str, as_of: datetime | None
     if not days:
         return {}
     price = "close" if "close" in tables.find(entry.table).names else "price"
-    start, end = (min(days) - 1) * partitions.DAY, (max(days) + 2) * partitions.DAY
+    start, end = (min(days) - 1) * intervals.DAY, (max(days) + 2) * intervals.DAY
     found: dict[int, float] = {}
     wanted = set(days)
     for rows in scan.tables_of(scan.locate(entry, start, end, as_of), ["ts_event", price]):
@@ -125,6 +135,8 @@ def _closes(entry: LakeEntry, days: list[int], zone: str, as_of: datetime | None
 
 
 def _factors(events: list[tuple[int, str, float]], closes: dict[int, float], kind: str, zone: str) -> Adjustment:
+    import numpy as np
+
     steps: dict[int, list[float]] = {}
     for day, action, value in events:
         step = steps.setdefault(day, [1.0, 1.0])

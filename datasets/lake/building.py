@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from datasets.engine import canonical
 from datasets.lake import contamination, judging, merging, rules, verdicts
 from datasets.lake.offers import SegmentDamaged
-from datasets.market import partitions, schemas, tables
+from datasets.market import intervals, partitions, schemas, tables
 from datasets.market.tables import Table
 from tradenexus.errors import BadRequest, Conflict
 
@@ -141,7 +141,7 @@ class _Work:
             rows = pq.read_table(path)
             for ns, action, value in zip(_ns(rows), rows["action"].to_pylist(), rows["value"].to_pylist(), strict=True):
                 if action == "split":
-                    known[int(ns) // partitions.DAY] = value
+                    known[int(ns) // intervals.DAY] = value
         return known
 
     def _next_due(self, joined: pa.Table) -> int | None:

@@ -85,9 +85,9 @@ def export(tenant_id: UUID) -> dict[str, dict[str, Any]]:
 
 def day_text(ns: int | None) -> str | None:
     """Return the UTC date of a time in nanoseconds."""
-    from datasets.market import partitions
+    from datasets.market import dates, intervals
 
-    return None if ns is None else str(partitions.to_date(ns // partitions.DAY))
+    return None if ns is None else str(dates.to_date(ns // intervals.DAY))
 
 
 def _due(state: str, now: datetime) -> Q:

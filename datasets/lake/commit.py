@@ -18,7 +18,7 @@ from django.conf import settings
 from datasets.engine import children, executor, handover
 from datasets.lake import rules, state, swap
 from datasets.lake.offers import Offer, SegmentDamaged
-from datasets.market import partitions, tables
+from datasets.market import dates, tables
 from datasets.models import LakeCommit, LakeMember, LakeSegment
 from datasets.storage import blobs, layout
 from tradenexus import failpoints, ids
@@ -136,7 +136,7 @@ def _work(offer: Offer, base: state.Base, stack: ExitStack) -> dict[str, Any]:
 
 def _needed(offer: Offer, members: list[LakeMember]) -> list[LakeMember]:
     """Leave out damaged segments that are not needed: those the offer covers, and the one before what it touches."""
-    first = partitions.span_start_of(tables.find(offer.table).span, offer.start_ns)
+    first = dates.span_start_of(tables.find(offer.table).span, offer.start_ns)
     return [
         each
         for each in members

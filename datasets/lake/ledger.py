@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Avg, Case, CharField, Count, F, Q, QuerySet, When
 
 from datasets.lake.offers import Offer
-from datasets.market import partitions
+from datasets.market import dates
 from datasets.models import Grade, LakeCommit, LakeEntry, LakePartition
 from tradenexus import db
 from tradenexus.actor import Actor
@@ -28,7 +28,7 @@ _WRITTEN = (
     *("status", "code", "codes", "expected", "rows", "score", "digest", "first_ns", "last_ns", "vendor"),
     *("fetched_at", "notes", "commit"),
 )
-to_date = partitions.to_date
+to_date = dates.to_date
 
 
 def write(

@@ -10,8 +10,8 @@ from django.db.models import Q
 
 from datasets.lake import instruments
 from datasets.lake.offers import Offer
+from datasets.market import dates, intervals, tables
 from datasets.market import instruments as names
-from datasets.market import partitions, tables
 from datasets.models import Instrument, LakeEntry, LakeMember, LakePartition, LakeSegment
 from tradenexus import db
 from tradenexus.errors import BadRequest
@@ -83,8 +83,8 @@ def _actions(tenant_id: UUID, named: set[str]) -> dict[str, list[LakeSegment]]:
 
 def _members(entry: LakeEntry, offer: Offer) -> list[LakeMember]:
     span = tables.find(offer.table).span
-    start = partitions.span_start_of(span, offer.start_ns)
-    end = partitions.span_end(span, partitions.span_start_of(span, offer.end_ns - 1))
+    start = dates.span_start_of(span, offer.start_ns)
+    end = dates.span_end(span, dates.span_start_of(span, offer.end_ns - 1))
     rows = LakeMember.objects.filter(entry=entry, until_revision=None).select_related("segment")
     before = rows.filter(span_start_ns__lt=start).order_by("-span_start_ns")[:1]
     inside = rows.filter(span_start_ns__gte=start, span_start_ns__lt=end).order_by("span_start_ns")
@@ -93,8 +93,8 @@ def _members(entry: LakeEntry, offer: Offer) -> list[LakeMember]:
 
 def _ledger(entry: LakeEntry, offer: Offer) -> tuple[dict[str, str], frozenset[int]]:
     first, last = (
-        partitions.to_date(offer.start_ns // partitions.DAY - 1),
-        partitions.to_date(offer.end_ns // partitions.DAY + 1),
+        dates.to_date(offer.start_ns // intervals.DAY - 1),
+        dates.to_date(offer.end_ns // intervals.DAY + 1),
     )
     rows = LakePartition.objects.filter(entry=entry, session__gte=first, session__lte=last)
     rows = rows.filter(Q(rows__gt=0) | ~Q(override_status=""))
@@ -102,7 +102,7 @@ def _ledger(entry: LakeEntry, offer: Offer) -> tuple[dict[str, str], frozenset[i
     for session, vendor, count, override, until in rows.values_list(
         "session", "vendor", "rows", "override_status", "override_until"
     ):
-        day = partitions.to_day(session)
+        day = dates.to_day(session)
         if count:
             vendors[str(day)] = vendor
         if override and override != "RED" and until and until > now:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from datasets.lake import judging, merging, rules
 from datasets.lake.judging import Session
-from datasets.market import partitions, tables
+from datasets.market import intervals, partitions, tables
 from datasets.market.tables import Table
 
 _SAME = 1e-6
@@ -84,7 +84,7 @@ class Touched:
         first = min([given["startNs"], *self._edge(0)])
         last = max([given["endNs"], *(each + 1 for each in self._edge(-1))])
         # Rows may begin in the middle of a session: it opened before the first of them, and is no day off.
-        expectation = partitions.expected(table, calendar, first - 2 * partitions.DAY, last)
+        expectation = partitions.expected(table, calendar, first - 2 * intervals.DAY, last)
         self.rows = dict(zip(expectation.days.tolist(), expectation.rows.tolist(), strict=True))
         self.short = {day for day, short in zip(expectation.days.tolist(), expectation.short, strict=True) if short}
         self.known = calendar != "" and table.family != tables.EVENTS

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from datasets.lake import judging, rules
 from datasets.maintenance import drift
-from datasets.market import partitions, schemas, tables
+from datasets.market import intervals, partitions, schemas, tables
 
 _RED = {"BAD_VALUES", "TOXIC"}
 
@@ -82,7 +82,7 @@ def _splits(paths: list[str]) -> dict[int, float]:
         times = rows.column("ts_event").cast(pa.int64()).to_pylist()
         for ns, action, value in zip(times, rows["action"].to_pylist(), rows["value"].to_pylist(), strict=True):
             if action == "split":
-                known[int(ns) // partitions.DAY] = value
+                known[int(ns) // intervals.DAY] = value
     return known
 
 

@@ -18,7 +18,7 @@ from datasets.engine import children, executor, handover
 from datasets.lake import commit, scan, state
 from datasets.maintenance import records
 from datasets.maintenance.fsck import Watch, unwatched
-from datasets.market import instruments, partitions, tables
+from datasets.market import dates, instruments, tables
 from datasets.models import Instrument, LakeEntry, LakeMember, LakePartition, LakeSegment
 from datasets.storage import blobs
 from tradenexus import db
@@ -109,7 +109,7 @@ def _drifted(entry: LakeEntry, found: dict[str, Any]) -> Iterator[dict[str, Any]
 
 
 def _toxic(entry: LakeEntry, red: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    days = [partitions.to_date(each["day"]) for each in red]
+    days = [dates.to_date(each["day"]) for each in red]
     let_in = LakePartition.objects.filter(entry=entry, session__in=days, override_until__gt=db.now())
     accepted = set(let_in.exclude(override_status="RED").values_list("session", flat=True))
     for day, each in zip(days, red, strict=True):

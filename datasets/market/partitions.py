@@ -7,7 +7,7 @@ one segment: a UTC day, month or year. Times are int64 nanoseconds UTC.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -32,17 +32,6 @@ def span_start(span: str, ns: np.ndarray) -> np.ndarray:
     """Return, per instant, the first nanosecond of the span that holds it."""
     unit = f"datetime64[{_UNITS[span]}]"
     return ns.astype("datetime64[ns]").astype(unit).astype("datetime64[ns]").astype(np.int64)
-
-
-def span_start_of(span: str, ns: int) -> int:
-    """Return the first nanosecond of the span that holds one instant."""
-    return int(span_start(span, np.array([ns], dtype=np.int64))[0])
-
-
-def span_end(span: str, start_ns: int) -> int:
-    """Return the first nanosecond after the span that starts at `start_ns`."""
-    following = np.datetime64(start_ns, "ns").astype(f"datetime64[{_UNITS[span]}]") + 1
-    return int(following.astype("datetime64[ns]").astype(np.int64))
 
 
 def session_days(table: Table, calendar: str, ns: np.ndarray) -> np.ndarray:
@@ -110,13 +99,3 @@ def local_days(ns: np.ndarray, zone: str) -> np.ndarray:
     moments = (datetime.fromtimestamp(int(hour) * 3600, UTC).astimezone(info) for hour in hours)
     offsets = np.array([int(moment.utcoffset().total_seconds()) for moment in moments], dtype=np.int64)  # type: ignore[union-attr]
     return (ns + offsets[where] * intervals.SECOND) // DAY
-
-
-def to_date(day: int) -> date:
-    """Return the date of a session number."""
-    return datetime.fromtimestamp(int(day) * 86_400, UTC).date()
-
-
-def to_day(on: date) -> int:
-    """Return the session number of a date."""
-    return (on - date(1970, 1, 1)).days

@@ -24,7 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datasets.market import partitions, tables
+from datasets.market import intervals, partitions, tables
 from datasets.selector.rules import Rules
 
 DATE = "date"
@@ -134,7 +134,7 @@ def _splits(paths: list[str]) -> dict[int, float]:
     known: dict[int, float] = {}
     for path in paths:
         rows = pq.read_table(path, columns=["ts_event", "action", "value"])
-        days = rows["ts_event"].cast(pa.int64()).to_numpy() // partitions.DAY
+        days = rows["ts_event"].cast(pa.int64()).to_numpy() // intervals.DAY
         for day, action, value in zip(days, rows["action"].to_pylist(), rows["value"].to_pylist(), strict=True):
             if action == "split" and value > 0:
                 known[int(day)] = float(value)

@@ -179,9 +179,8 @@ CALLS = [(route.path, method) for route in routes() for method in route.methods]
 @pytest.fixture
 def things(owner, tmp_path):
     """One of everything, all the owner's."""
-    from datasets.models import BulkAction, ExportBundle, SavedView, UploadSession
     from backfill.models import IngestRun
-    from datasets.models import BulkAction, SavedView, UploadSession
+    from datasets.models import BulkAction, ExportBundle, SavedView, UploadSession
     from lona.models import Backtest, Publication, Strategy
     from tradenexus.jobs.models import Job
 
@@ -208,13 +207,14 @@ def things(owner, tmp_path):
             tenant=tenant, strategy=strategy, start_date=date(2023, 1, 1), end_date=date(2023, 1, 2)
         )
         snapshot = _snapshot(tenant)
+        ingest = IngestRun.everyone.create(tenant=tenant)
         bulk = BulkAction.everyone.create(tenant=tenant, user=owner.user, action="archive", total=0)
         catalog = factories.catalog_row(owner)
         view = SavedView.everyone.create(tenant=tenant, user=owner.user, name="v", query="state=ready", shared=True)
         export = ExportBundle.everyone.create(tenant=tenant, night=date(2024, 1, 1), created_at=db.now())
     key = ApiKey.of(tenant.id).get(user=owner.user)
     rows = (version.dataset, upload, job, publication, strategy, backtest, bulk, view, key)
-    rows = (*rows, export, snapshot)
+    rows = (*rows, export, snapshot, ingest)
     return {row.prefix: row.ref for row in rows} | catalog
 
 
@@ -224,6 +224,7 @@ PARTS = {
     "<span>": "1...1",
     "<session>": "2024-10-07",
     "<path>": "README.md",
+    "<matrix>": "rmx_0",
 }
 
 
@@ -243,19 +244,12 @@ def _snapshot(tenant):
         expires_at=db.now() + timedelta(days=1),
         created_at=db.now(),
     )
-        ingest = IngestRun.everyone.create(tenant=tenant)
-    key = ApiKey.of(tenant.id).get(user=owner.user)
-    rows = (version.dataset, upload, job, publication, strategy, backtest, bulk, view, ingest, key)
-    return {row.prefix: row.ref for row in rows}
 
 
 def address(path: str, ref: str) -> str:
     for name, value in {"<ref>": ref, "<table>/<instrument>": ref, "<name>": ref, **PARTS}.items():
         path = path.replace(name, value)
     return f"/{path}"
-    return "/" + path.replace("<ref>", ref).replace("<number>", "1").replace("<span>", "1...1").replace(
-        "<matrix>", "rmx_0"
-    )
 
 
 def call(client, method, path, ref):

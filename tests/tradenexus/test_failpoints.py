@@ -13,15 +13,13 @@ import pytest
 from tests.house.tree import APPS, ROOT, python
 from tradenexus import failpoints
 
-FAMILIES = "uploads|join|ingest|jobs|storage|lake|snapshots|exports|gc|scrub|backup|restore"
+FAMILIES = "uploads|join|ingest|ingestion|jobs|storage|lake|snapshots|exports|gc|scrub|backup|restore"
 LISTED = set(re.findall(rf"\b(?:{FAMILIES})\.[a-z_]+", failpoints.__doc__ or ""))
 KILLED_IN = (
     "datasets/lake/test_kills.py",
     "datasets/snapshots/test_kills.py",
     "datasets/exports/test_kills.py",
     "datasets/maintenance/test_kills.py",
-LISTED = set(re.findall(r"\b(?:uploads|join|ingest|ingestion|lake|jobs|storage)\.[a-z_]+", failpoints.__doc__ or ""))
-KILLED_IN = (
     "backfill/ingestion/test_kills.py",
     "datasets/uploads/test_kills.py",
     "datasets/uploads/test_shipping_kills.py",

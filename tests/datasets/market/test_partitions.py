@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from datasets.market import partitions, tables
+from datasets.market import dates, partitions, tables
 from tests.kit.lake import DAY, ns
 
 MINUTE, DAILY, CRYPTO = (tables.find(name) for name in ("equities_bars_minute", "equities_bars", "crypto_bars_1m"))
@@ -15,8 +15,7 @@ MINUTE, DAILY, CRYPTO = (tables.find(name) for name in ("equities_bars_minute", 
 
 def days(table, calendar, *texts):
     return [
-        str(partitions.to_date(day))
-        for day in partitions.session_days(table, calendar, np.array([ns(t) for t in texts]))
+        str(dates.to_date(day)) for day in partitions.session_days(table, calendar, np.array([ns(t) for t in texts]))
     ]
 
 
@@ -39,7 +38,7 @@ def test_a_daily_bar_names_its_date_by_utc_midnight_or_by_the_venues():
 def test_a_half_day_is_complete_with_210_minutes():
     found = partitions.expected(MINUTE, "XNYS", ns("2024-11-25"), ns("2024-12-01"))
     told = {
-        str(partitions.to_date(day)): (rows, short)
+        str(dates.to_date(day)): (rows, short)
         for day, rows, short in zip(found.days, found.rows.tolist(), found.short.tolist(), strict=True)
     }
     assert told == {
@@ -74,8 +73,8 @@ def test_the_next_rows_are_due_at_the_close(table, calendar, last, due):
 
 @pytest.mark.parametrize(("span", "end"), [("day", "2024-02-29"), ("month", "2024-03-01"), ("year", "2025-01-01")])
 def test_spans_end_where_the_next_begins(span, end):
-    start = partitions.span_start_of(span, ns("2024-02-28T23:59:59.999999999"))
-    assert partitions.span_end(span, start) == ns(end)
+    start = dates.span_start_of(span, ns("2024-02-28T23:59:59.999999999"))
+    assert dates.span_end(span, start) == ns(end)
 
 
 def test_every_recorded_session_is_expected():
