@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from datasets.market import feature_tables
 from tradenexus.errors import NotFound
 
 DAY, MONTH, YEAR = "day", "month", "year"
@@ -167,6 +168,17 @@ _TABLES = (
         ),
         YEAR,
         key=("ts_event", "action"),
+    ),
+    Table(
+        "features_tv_technicals_1d",
+        "technical indicators of daily bars, each row from bars up to its own",
+        EVENTS,
+        (
+            Column("ts_event", "timestamp[ns, UTC]", "ns UTC", "when the bar opened", nullable=False),
+            *(Column(name, unit=unit, about=about) for name, unit, about in feature_tables.TECHNICALS),
+        ),
+        YEAR,
+        "1d",
     ),
 )
 
