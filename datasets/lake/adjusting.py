@@ -32,12 +32,17 @@ class NotAdjustable(BadRequest):
 
 @dataclass(frozen=True)
 class Adjustment:
-    """Factors by date: what stands before `days[i]` is multiplied by `prices[i]`, its volume by `volumes[i]`."""
+    """Factors by date: what stands before `days[i]` is multiplied by `prices[i]`, its volume by `volumes[i]`.
+
+    The factors are the products of the steps from `days[i]` on; a step is what the actions of its date alone do.
+    """
 
     days: np.ndarray
     prices: np.ndarray
     volumes: np.ndarray
     zone: str
+    price_steps: np.ndarray
+    volume_steps: np.ndarray
 
     def apply(self, rows: Any) -> Any:
         """Return a pyarrow table with its prices and volumes adjusted; ts_event must be among its columns."""
@@ -150,7 +155,10 @@ def _factors(events: list[tuple[int, str, float]], closes: dict[int, float], kin
         price, volume = price * steps[day][0], volume * steps[day][1]
         prices.append(price)
         volumes.append(volume)
-    return Adjustment(np.array(days), np.array(prices[::-1]), np.array(volumes[::-1]), zone)
+    alone = np.array([steps[day] for day in days]).reshape(-1, 2)
+    return Adjustment(
+        np.array(days), np.array(prices[::-1]), np.array(volumes[::-1]), zone, alone[:, 0].copy(), alone[:, 1].copy()
+    )
 
 
 def _zone(entry: LakeEntry) -> str:

@@ -57,6 +57,14 @@ def test_each_kind_adjusts_what_came_before_the_date(shares, kind, closes, volum
     assert rows["volume"].to_pylist() == pytest.approx(volumes, rel=1e-13)
 
 
+def test_a_step_is_what_its_date_alone_does(shares):
+    change = adjusting.of_entry(scan.entry_of(shares.actor.tenant_id, "equities_bars", NAME), "all")
+    assert change.days.tolist() == [MONDAY + 2, MONDAY + 3]
+    assert change.price_steps.tolist() == [0.5, 1 / (1 + 1 / 49)]
+    assert change.volume_steps.tolist() == [2.0, 1.0]
+    assert np.cumprod(change.price_steps[::-1])[::-1].tolist() == change.prices.tolist()
+
+
 def test_an_event_after_the_last_row_changes_nothing_yet(shares, tmp_path):
     later = actions([MONDAY + 30], ["split"], [4.0])
     lake.put(shares, tmp_path, lake.offer(tmp_path, later, NAME, "corporate_actions"))
