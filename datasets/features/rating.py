@@ -2,8 +2,8 @@
 
 The rules are those of TradingView's help page "Technical Ratings" (tradingview.com/support/solutions/43000614331), as
 it words them: what rises or crosses does so against the bar before. Three things the page leaves open are settled here:
-the trend is up while the close is above its 50-bar exponential average and down while below, the lines of Ichimoku's
-cloud are those of the bar itself (not moved forward), and an oscillator without a value casts no vote.
+the trend is up while the close is above its 50-bar exponential average and down while below, the leading lines of
+Ichimoku's cloud are those drawn at the bar (of 25 bars before), and an oscillator without a value casts no vote.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from datasets.features.smoothing import Array, highest, lowest, shifted
 
 SAME = 1e-12
+FORWARD = 25  # the cloud stands 26 bars ahead, its own bar counted
 MA_ROWS, OTHER_ROWS = 200, 50  # before these all voters have not been heard, and there is no rating
 
 
@@ -23,9 +24,10 @@ def of_average(close: Array, average: Array) -> Array:
 
 
 def ichimoku(high: Array, low: Array, close: Array) -> Array:
-    """Vote buy when price > conversion (9) > base (26) > lead 1 > lead 2 (52), sell in the opposite order."""
+    """Vote buy when price > conversion (9) > base (26) > lead A > lead B (52), sell in the opposite order."""
     conversion, base, second = (_middle(high, low, n) for n in (9, 26, 52))
-    first = (conversion + base) / 2
+    # unmoved the first could never stand below the base line while the conversion line is above it: it is their middle
+    first, second = shifted((conversion + base) / 2, FORWARD), shifted(second, FORWARD)
     buy = (first > second) & (base > first) & (conversion > base) & (close > conversion)
     sell = (first < second) & (base < first) & (conversion < base) & (close < conversion)
     return vote(buy, sell, second)

@@ -67,12 +67,6 @@ def performance(days: Array, close: Array) -> dict[str, Array]:
     return {name: _against(days, close, anchor) for name, anchor in anchors.items()}
 
 
-def first_whole(found: dict[str, Array]) -> int | None:
-    """Return the first row at which every rating has a value; None when the bars do not suffice."""
-    at = np.flatnonzero(~np.isnan(found["recommend_all"]))
-    return int(at[0]) if len(at) else None
-
-
 def _averages(close: Array, volume: Array) -> dict[str, Array]:
     found = {f"sma_{n}": simple(close, n) for n in feature_tables.AVERAGES}
     found |= {f"ema_{n}": exponential(close, n) for n in feature_tables.AVERAGES}

@@ -101,13 +101,14 @@ def ratings(f: pd.DataFrame, t: pd.DataFrame) -> pd.DataFrame:
     """Return the ratings bar by bar, by plain comparisons of one bar with the one before."""
     c, h, lo = f["close"], f["high"], f["low"]
     mid = {n: (h.rolling(n).max() + lo.rolling(n).min()) / 2 for n in (9, 26, 52)}
+    ahead = ((mid[9] + mid[26]) / 2).shift(25)
     averages = [f"{kind}_{n}" for kind in ("sma", "ema") for n in AVERAGES] + ["hull_9", "vwma_20"]
     rows = []
     for i in range(len(f)):
         now, was = t.iloc[i], t.iloc[max(0, i - 1)]
         ma = [np.sign(c.iloc[i] - now[name]) for name in averages if not np.isnan(now[name])]
         conv, base = mid[9].iloc[i], mid[26].iloc[i]
-        order = [c.iloc[i], conv, base, (conv + base) / 2, mid[52].iloc[i]]
+        order = [c.iloc[i], conv, base, ahead.iloc[i], mid[52].shift(25).iloc[i]]
         if not np.isnan(order[-1]):
             falls = all(a > b for a, b in itertools.pairwise(order))
             ma.append(1 if falls else -1 if all(a < b for a, b in itertools.pairwise(order)) else 0)

@@ -97,8 +97,21 @@ def test_nothing_is_said_before_it_can_be_known():
     assert first["recommend_other"] == 49
     assert first["recommend_ma"] == first["recommend_all"] == technicals.WARM_UP - 1
     assert first["perf_week"] == 5
-    assert technicals.first_whole(found) == technicals.WARM_UP - 1
-    assert technicals.first_whole(compute(cut(walk(), 199))) is None
+    assert np.isnan(compute(cut(walk(), 199))["recommend_all"]).all()
+
+
+def test_every_rule_votes_both_ways_in_a_long_enough_walk(monkeypatch):
+    cast = {}
+    real = technicals.rating._mean
+
+    def heard(votes, first):
+        cast[first] = [set(each[~np.isnan(each)]) for each in votes]
+        return real(votes, first)
+
+    monkeypatch.setattr(technicals.rating, "_mean", heard)
+    compute(walk(6000))
+    assert [len(each) for each in cast.values()] == [15, 11]
+    assert all(voted >= {1.0, -1.0} for each in cast.values() for voted in each)
 
 
 def test_a_split_changes_no_ratio_and_shows_averages_in_the_days_own_prices():
