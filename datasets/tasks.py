@@ -11,6 +11,9 @@ from datasets.maintenance import chores, dataaudit, garbage, lakescrub, scrub
 from datasets.models import Chore, Status
 from datasets.selector import matrices
 from datasets.snapshots import keeping, materialise, verify
+from datasets.features import run as features
+from datasets.maintenance import scrub
+from datasets.models import Status
 from datasets.storage import spool
 from datasets.transforms import run as candles
 from datasets.uploads import checking, concat, expiry, ingest, joining, provisional, sessions
@@ -47,6 +50,18 @@ def promote_version(run: Any) -> dict[str, Any]:
 def release_rows(run: Any) -> dict[str, Any]:
     """Let refused rows into the golden copy, as a reviewer said."""
     return review.run_job(run)
+
+
+@registry.handler(
+    features.JOB,
+    "Build a feature",
+    heavy=True,
+    phases=("build",),
+    reuses="Instruments that were committed are not computed again.",
+)
+def build_feature(run: Any) -> dict[str, Any]:
+    """Compute a feature of what is new in the lake."""
+    return features.run_job(run)
 
 
 @registry.handler(sessions.INGEST, "Receive upload", on_failure=ingest.failed, on_retry=ingest.retried)

@@ -1,0 +1,220 @@
+"""The job that builds a feature: what is new or restated of its inputs is computed in a child and committed.
+
+One commit an instrument, whose source is the input's entry and whose key names its revisions: a build that was cut
+short, or asked for twice, does nothing twice. What was covered is stored as a document. No row at all is a failure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from datasets.engine import children, executor, handover
+from datasets.features import inputs, registry
+from datasets.features.inputs import Source
+from datasets.features.registry import Feature
+from datasets.lake import commit, merging, scan
+from datasets.lake.offers import Offer
+from datasets.market import instruments as names
+from datasets.market.times import time_text
+from datasets.models import LakeEntry
+from datasets.storage import blobs, layout, manifests
+from tradenexus import db
+from tradenexus.actor import Actor
+from tradenexus.errors import BadRequest, NotFound, Unavailable, Unprocessable
+from tradenexus.jobs import queue
+from tradenexus.jobs import registry as kinds
+from tradenexus.jobs.models import Job, State
+
+JOB = "features.build"
+VENDOR = "derived"
+BATCH = 50  # instruments of one child
+SHOWN = 50  # of them in a job's result; the stored document has all
+_EDGES = (("first", "firstNs"), ("last", "lastNs"))
+MOST = 1000  # instruments that may be named
+
+
+class FeatureNoCoverage(Unprocessable):
+    """No instrument gave a row: the tables hold no bars, or too few of each. `details` shows what was looked at."""
+
+    code = "FEATURE_NO_COVERAGE"
+
+
+def request(actor: Actor, name: str, options: dict[str, Any]) -> tuple[Feature, Job]:
+    """Start building a feature; inside `db.atomic()`. The same request again joins the job that is under way.
+
+    options: tables (default: all inputs), instruments (default: all in them), full (every row again). FeatureUnknown,
+    SymbolRefused, or VALIDATION_ERROR for a table that is no input and an instrument without bars.
+    """
+    feature = registry.find(name)
+    tables = options.get("tables") or list(feature.inputs)
+    if foreign := sorted(set(tables) - set(feature.inputs)):
+        words = f"{feature.name} is made of {', '.join(feature.inputs)}, not of {foreign[0][:60]!r}"
+        raise BadRequest(words, {"fields": {"tables": [words]}})
+    wanted = options.get("instruments")
+    named = None if wanted is None else sorted({str(names.parse(each)) for each in wanted})
+    if named is not None:
+        held = {entry.instrument for entry in inputs.entries(actor.tenant_id, feature, tables, named)}
+        if unknown := [each for each in named if each not in held]:
+            words = f"no bars of {unknown[0]} to make it of"
+            raise BadRequest(words, {"fields": {"instruments": unknown[:20]}})
+    params: dict[str, Any] = {"feature": feature.name, "tables": sorted(tables), "instruments": named}
+    params["full"] = bool(options.get("full"))
+    same = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:32]
+    return feature, queue.submit(actor, JOB, params, subject=feature.name, dedupe=same)
+
+
+def run_job(run: Any) -> dict[str, Any]:
+    """Build what is new -> {feature, table, instruments, rows, commits, added, ..., artifact, coverage}."""
+    feature = registry.find(run.params["feature"])
+    found = inputs.entries(run.actor.tenant_id, feature, run.params["tables"], run.params["instruments"])
+    before = {each["instrument"]: each for each in (last_coverage(run.actor, feature) or {}).get("instruments", [])}
+    totals = {"commits": 0, "added": 0, "replaced": 0, "unchanged": 0, "upToDate": 0}
+    covered: list[dict[str, Any]] = []
+    for start in range(0, len(found), BATCH):
+        run.check()
+        with _passing():
+            covered += _batch(run, feature, found[start : start + BATCH], before, totals, len(found))
+        run.progress("build", len(covered), len(found), "instruments")
+    return _finish(run, feature, covered, totals)
+
+
+def last_coverage(actor: Actor, feature: Feature) -> dict[str, Any] | None:
+    """Return the document of the last build that succeeded; None before there was one."""
+    done = Job.of(actor.tenant_id).filter(kind=JOB, subject=feature.name, state=State.SUCCEEDED)
+    last = done.order_by("-created_at", "-id").first()
+    if last is None:
+        return None
+    held = (last.result or {})["artifact"]
+    try:
+        return {**manifests.read(held["key"], held["sha256"]), "jobId": last.ref}
+    except NotFound:
+        return None
+
+
+def _batch(
+    run: Any, feature: Feature, some: list[LakeEntry], before: dict[str, Any], totals: dict[str, int], total: int
+) -> list[dict[str, Any]]:
+    tenant = run.actor.tenant_id
+    todo = inputs.sources(tenant, feature, some, full=run.params["full"])
+    told: dict[str, dict[str, Any]] = {}
+    open_ = []
+    for source in todo:
+        known = before.get(source.entry.instrument, {})
+        if source.from_ns is None and known.get("inputKey") == source.key(feature):
+            told[source.entry.instrument] = {**known, "changed": False}
+            totals["upToDate"] += 1
+        else:
+            open_.append(source)
+    folder = run.work_dir() / f"batch-{some[0].id.hex}"
+    for number, (source, made) in enumerate(zip(open_, _computed(run, feature, open_, folder), strict=True)):
+        changed = _commit(run, feature, source, made, folder / f"commit-{number}", totals)
+        told[source.entry.instrument] = _line(feature, source, made, changed)
+        run.progress("build", None, total, "instruments")
+    return [told[source.entry.instrument] for source in todo]
+
+
+def _computed(run: Any, feature: Feature, some: Sequence[Source], folder: Path) -> list[dict[str, Any]]:
+    if not some:
+        return []
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        works = [
+            {
+                "table": source.entry.table,
+                "calendar": source.entry.calendar,
+                "members": [
+                    handover.reads(stack.enter_context(blobs.local(each.key))) for each in inputs.members(source)
+                ],
+                "steps": inputs.steps(source),
+                "fromNs": source.from_ns,
+            }
+            for source in some
+        ]
+        (built,) = executor.run(
+            settings.NEXUS_COMPUTE,
+            "datasets.features.building:build",
+            [{"feature": feature.name, "works": works, "out_dir": handover.writes(folder)}],
+            limits=children.Limits(memory_bytes=settings.NEXUS_CHILD_MEMORY_BYTES),
+            on_message=lambda number, said: None,
+            cancelled=run.cancelled,
+        )
+    return list(built["works"])
+
+
+def _commit(
+    run: Any, feature: Feature, source: Source, made: dict[str, Any], room: Path, totals: dict[str, int]
+) -> bool:
+    """Take the rows into the lake; tell whether a row changed. A source without new rows is not committed."""
+    if made["path"] is None:
+        totals["upToDate"] += 1
+        return False
+    run.check()
+    offer = Offer(
+        table=feature.table,
+        instrument=source.entry.instrument,
+        paths=(Path(made["path"]),),
+        start_ns=made["startNs"],
+        end_ns=made["endNs"],
+        vendor=VENDOR,
+        fetched_at=source.entry.fetched_at or db.now(),
+        policy=merging.NEWER,
+    )
+    key = source.key(feature) + (f":{run.job.id.hex[-12:]}" if run.params["full"] else "")
+    told = {"operation": inputs.OPERATION, "key": key, "source": source.entry.ref}
+    done = commit.commit(run.actor, [offer], room=room, run=run, **told)
+    totals["commits"] += 1
+    for name in ("added", "replaced", "unchanged"):
+        totals[name] += done.summary[name]
+    return bool(done.summary["changed"])
+
+
+def _line(feature: Feature, source: Source, made: dict[str, Any], changed: bool) -> dict[str, Any]:
+    edges = {name: None if made[at] is None else time_text(made[at]) for name, at in _EDGES}
+    return {
+        "instrument": source.entry.instrument,
+        "table": source.entry.table,
+        "inputRevision": source.revisions,
+        "inputKey": source.key(feature),
+        **edges,
+        **{name: made[name] for name in ("bars", "rows", "warmUp", "missing")},
+        "changed": changed,
+    }
+
+
+def _finish(run: Any, feature: Feature, covered: list[dict[str, Any]], totals: dict[str, int]) -> dict[str, Any]:
+    """Store what was covered and end the job; FeatureNoCoverage when no instrument has a row."""
+    rows = sum(each["rows"] for each in covered)
+    told = {"feature": feature.name, "version": feature.version, "table": feature.table, "rows": rows}
+    with _passing():
+        key = layout.coverage(run.actor.tenant_id, run.job.id, run.token)
+        blob = manifests.write(key, {**told, "builtAt": db.now().isoformat(), "instruments": covered})
+    artifact = {"key": blob.key, "sha256": blob.sha256, "sizeBytes": blob.size_bytes}
+    if not rows:
+        words = f"{len(covered)} instrument(s) were looked at and none has bars enough for a row of {feature.name}"
+        raise FeatureNoCoverage(words, {"artifact": artifact, "coverage": covered[:SHOWN]})
+    result = {**told, "instruments": len(covered), **totals, "artifact": artifact, "coverage": covered[:SHOWN]}
+    with run.effect() as effect:
+        effect.finish(result)
+    return result
+
+
+@contextmanager
+def _passing() -> Iterator[None]:
+    """Turn faults that may pass into another attempt; it finds what was committed before."""
+    try:
+        yield
+    except scan.SegmentDamaged:
+        raise
+    except (Unavailable, commit.LakeBusy) as fault:
+        raise kinds.RetryLater(f"{fault.code}: {fault.message}", fault.details.get("retryAfterSeconds")) from fault
+    except children.ChildFailed as fault:
+        if fault.status != Unavailable.status:
+            raise
+        raise kinds.RetryLater(f"{fault.code}: {fault.message}") from fault
