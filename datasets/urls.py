@@ -4,6 +4,7 @@ from django.urls import path
 
 from datasets.api import actions, bulk, contents, datasets, exports, lake_routes, maintenance, saved, snapshots, uploads
 from datasets.pages import exports as export_pages
+from datasets.api import actions, bulk, contents, datasets, features, lake_routes, saved, uploads
 from datasets.pages import routes, upload_routes
 from datasets.pages import snapshots as snapshot_pages
 
@@ -44,6 +45,7 @@ urlpatterns = [
     *maintenance.urlpatterns,
     *snapshots.ROUTES,
     *snapshot_pages.ROUTES,
+    *features.urlpatterns,
     *routes.urlpatterns,
     *upload_routes.urlpatterns,
 ]

@@ -132,7 +132,12 @@ ROWS: dict[str, tuple[str | None, dict]] = {
     "v1/lake/<table>/<instrument>/partitions/<session>/override": ("lke", {"status": "", "reason": "as it was"}),
     "v1/lake/<table>/<instrument>/revisions": ("lke", {}),
     "v1/datasets/<ref>/promote": ("ds", {"table": "trades"}),
+    "v1/features": (None, {}),
+    "v1/features/<name>": (None, {}),
+    "v1/features/<name>/build": (None, {}),
 }
+# The same for every workspace: what a route is called with that names nobody's thing.
+COMMON = {"v1/features/<name>": "tv_technicals_1d", "v1/features/<name>/build": "tv_technicals_1d"}
 # Things that are named, not numbered.
 NAMED = {"lke": "crypto_bars_1d/X:UNKNOWN", "ins": "X:UNKNOWN"}
 # What the right key may rightly be told 404: there is no such part yet, not no such thing.
@@ -250,6 +255,9 @@ def address(path: str, ref: str) -> str:
     for name, value in {"<ref>": ref, "<table>/<instrument>": ref, "<name>": ref, **PARTS}.items():
         path = path.replace(name, value)
     return f"/{path}"
+    ref = COMMON.get(path, ref)
+    path = path.replace("<ref>", ref).replace("<table>/<instrument>", ref).replace("<name>", ref)
+    return "/" + path.replace("<number>", "1").replace("<span>", "1...1").replace("<session>", "2024-10-07")
 
 
 def call(client, method, path, ref):

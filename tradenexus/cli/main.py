@@ -45,6 +45,7 @@ COMMANDS = [
     "publication",
     "lake",
     "export",
+    "feature",
     "lona",
     "strategy",
     "backtest",

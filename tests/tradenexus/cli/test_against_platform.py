@@ -138,6 +138,40 @@ def promoted(server, nexus, home):
     return "crypto_bars_1m/BINANCE:BTC-USD"
 
 
+def test_features_are_built_of_daily_bars(server, nexus, home):
+    (listed,) = nexus("feature", "list", "--json").json
+    name = listed["name"]
+    assert "not built yet" in nexus("feature", "show", name).err
+    assert nexus("feature", "build", name).code == 0
+    server.work()
+    (failed,) = nexus("job", "list", "--json").json
+    assert (failed["state"], failed["error"]["code"]) == ("failed", "FEATURE_NO_COVERAGE")
+    bars = home / "daily.csv"
+    lines = (
+        f"{1704067200 + n * 86_400},{100 + n % 7},{102 + n % 7},{99 + n % 7},{101 + n % 7},5\n" for n in range(260)
+    )
+    bars.write_text("timestamp,open,high,low,close,volume\n" + "".join(lines))
+    sent = nexus("upload", bars, "--name", "daily", "--no-validate", "--json")
+    assert sent.code == 0, sent.err
+    server.work()
+    with server.client() as client:
+        body = {"symbol": "BTC-USD"}
+        assert client.post(f"/v1/datasets/{sent.json['datasetId']}/validate", json=body).status_code == 202
+    server.work()
+    into = ["--table", "crypto_bars_1d", "--type", "spot", "--calendar", "24/7", "--as", "BTC-USD=BINANCE:BTC-USD"]
+    assert nexus("lake", "promote", "daily", *into).code == 0
+    server.work()
+    assert nexus("feature", "build", name, "--instrument", "BINANCE:ETH").code != 0
+    assert nexus("feature", "build", name, "--instrument", "BINANCE:BTC-USD").code == 0
+    server.work()
+    (covered,) = nexus("feature", "show", name, "--json").json["coverage"]["instruments"]
+    assert (covered["instrument"], covered["bars"], covered["rows"]) == ("BINANCE:BTC-USD", 260, 253)
+    assert "BINANCE:BTC-USD" in nexus("feature", "show", name).out
+    entry = f"{listed['table']}/BINANCE:BTC-USD"
+    assert len(nexus("lake", "rows", entry, "--columns", "rsi", "--from", "2024-09-01").out.split()) > 10
+    assert nexus("feature", "show", "nothing").code == 5
+
+
 def test_rows_go_into_the_lake_and_come_out_again(server, nexus, home):
     entry = promoted(server, nexus, home)
     shown = nexus("lake", "show", entry, "--json").json
