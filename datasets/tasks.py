@@ -7,13 +7,11 @@ from typing import Any
 from datasets import bulk, promotion, review, validation, versions
 from datasets.exports import build as export
 from datasets.exports import bundles
+from datasets.features import run as features
 from datasets.maintenance import chores, dataaudit, garbage, lakescrub, scrub
 from datasets.models import Chore, Status
 from datasets.selector import matrices
 from datasets.snapshots import keeping, materialise, verify
-from datasets.features import run as features
-from datasets.maintenance import scrub
-from datasets.models import Status
 from datasets.storage import spool
 from datasets.transforms import run as candles
 from datasets.uploads import checking, concat, expiry, ingest, joining, provisional, sessions

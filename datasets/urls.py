@@ -2,9 +2,20 @@
 
 from django.urls import path
 
-from datasets.api import actions, bulk, contents, datasets, exports, lake_routes, maintenance, saved, snapshots, uploads
+from datasets.api import (
+    actions,
+    bulk,
+    contents,
+    datasets,
+    exports,
+    features,
+    lake_routes,
+    maintenance,
+    saved,
+    snapshots,
+    uploads,
+)
 from datasets.pages import exports as export_pages
-from datasets.api import actions, bulk, contents, datasets, features, lake_routes, saved, uploads
 from datasets.pages import routes, upload_routes
 from datasets.pages import snapshots as snapshot_pages
 

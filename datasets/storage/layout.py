@@ -67,6 +67,8 @@ def returns_matrix(tenant_id: UUID, snapshot_id: UUID, matrix_id: UUID, sha256: 
     """
     name = f"returns_matrix-{matrix_id.hex}-{sha256[:16]}.parquet"
     return f"snapshots/{tenant_id.hex}/{snapshot_id.hex}/{name}"
+
+
 def coverage(tenant_id: UUID, job_id: UUID, token: int) -> str:
     """Return the key of what one attempt at building a feature covered (JSON)."""
     return f"features/{tenant_id.hex}/{job_id.hex}-{token}.json"
