@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from datasets.pages import actions, bulk, contents, frame, history, home, lists, quality, views
+from datasets.pages import actions, bulk, contents, frame, history, home, lake_routes, lists, quality, views
 
 _ONE, _PINNED = "datasets/<str:ref>/", "datasets/<str:ref>/v/<int:number>/"
 _TABS: dict[str, Any] = {
@@ -46,4 +46,5 @@ urlpatterns: list[URLPattern] = [
     path(f"{_ONE}diff/<str:span>/", history.Diff.as_view()),
     *(path(base + end, page.as_view()) for base in (_ONE, _PINNED) for end, page in _TABS.items()),
     *(path(_PINNED + end, page.as_view()) for end, page in _OF_A_VERSION.items()),
+    *lake_routes.urlpatterns,
 ]

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
-RAIL = ["Home", "Datasets", "Uploads", "Jobs", "Publishes", "Backtests", "Exports", "Audit", "Settings"]
+RAIL = ["Home", "Datasets", "Uploads", "Jobs", "Lakehouse", "Publishes", "Backtests", "Exports", "Audit", "Settings"]
 GUEST = ("Local", "guest@example.org", "viewer")
 
 

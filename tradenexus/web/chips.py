@@ -29,8 +29,11 @@ _TONES: dict[tuple[str, str], tuple[str, ...]] = {
         *("failed", "validation_failed", "transform_failed", "publish_failed", "missing", "blocked", "breached"),
         *("red", "error", "fail", "lost", "silent", "refused", "stopped"),
     ),
-    ("special", "lock"): ("quarantined", "stalled"),
-    ("mute", "dash"): ("archived", "benign", "cancelled", "retired", "revoked", "expired", "aborted", "released"),
+    ("special", "lock"): ("quarantined", "stalled", "held"),
+    ("mute", "dash"): (
+        *("archived", "benign", "cancelled", "retired", "revoked", "expired", "aborted", "released"),
+        *("dismissed", "superseded"),
+    ),
 }
 _WORDS = {
     "published_lona": "Published",
