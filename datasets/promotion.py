@@ -7,7 +7,7 @@ missing. Lineage continues through the commits, whose source is the version.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from datasets import versions
@@ -54,6 +54,16 @@ def request(actor: Actor, dataset: Dataset, wanted: Any, options: dict[str, Any]
     params = {"versionId": version.ref, "options": settled}
     job = queue.submit(actor, JOB, params, subject=version.ref, dedupe=f"{version.ref}:{table.name}")
     return version, job
+
+
+def tables_for(version: DatasetVersion) -> list[tables.Table]:
+    """Return the tables whose kind and interval the version's rows have."""
+    fitting = []
+    for table in tables.TABLES.values():
+        with suppress(NotPromotable):
+            _check(version, table)
+            fitting.append(table)
+    return fitting
 
 
 def run_job(run: Any) -> dict[str, Any]:

@@ -27,6 +27,14 @@ def promote(person, version, **options):
     return Job.everyone.get(id=job.id)
 
 
+def test_only_tables_of_the_same_kind_and_interval_fit(owner, tmp_path):
+    bars = factories.sealed(owner, tmp_path)
+    assert [table.name for table in promotion.tables_for(bars)] == ["equities_bars_minute", "crypto_bars_1m"]
+    trades = factories.sealed(owner, tmp_path, kind="trades")
+    assert [table.name for table in promotion.tables_for(trades)] == ["trades"]
+    assert promotion.tables_for(factories.version_in(owner, "uploaded")) == []
+
+
 def rows_of(person, table="crypto_bars_1m"):
     entry = scan.entry_of(person.actor.tenant_id, table, "X:BTC-USD")
     return pa.concat_tables(scan.tables_of(scan.locate(entry)))
