@@ -126,13 +126,14 @@ def _rows(reader: Any, skip: int, limit: int) -> Iterator[dict[str, Any]]:
         table = reader.read_row_group(number).slice(skip, limit)
         skip = 0
         for index in range(table.num_rows):
-            yield {name: _shown(table.column(name)[index]) for name in table.column_names}
+            yield {name: shown(table.column(name)[index]) for name in table.column_names}
         limit -= table.num_rows
         if limit <= 0:
             return
 
 
-def _shown(scalar: Any) -> Any:
+def shown(scalar: Any) -> Any:
+    """Return an Arrow scalar as pages and JSON show it: times as ISO text, doubles as exact text, null as None."""
     import pyarrow as pa
 
     if not scalar.is_valid:

@@ -19,7 +19,7 @@ from tradenexus.web.page import Page
 
 FILTERS = {"table": "table", "q": "text", "grade": "grade", "freshness": "freshness", "vendor": "vendor"}
 WIDTH = 72  # of the bar of verdicts, in its own units
-LEAST = 2  # what is there is seen
+LEAST, FINE = 2, 0.3  # what is there is seen: in a list, and as wide as a page
 VENDORS = 200
 
 
@@ -85,11 +85,11 @@ def rows_of(found: list[LakeEntry]) -> list[Row]:
     return [_row(entry, missing.get(entry.id, 0), now) for entry in found]
 
 
-def bar(green: int, amber: int, red: int) -> list[tuple[str, float, float]]:
-    """Return the parts of a bar of verdicts, WIDTH wide together: [(verdict, x, width)]; the rarest is still seen."""
+def bar(green: int, amber: int, red: int, least: float = LEAST) -> list[tuple[str, float, float]]:
+    """Return the parts of a bar of verdicts, WIDTH wide together: [(verdict, x, width)]; the rarest is `least` wide."""
     total = green + amber + red
     shares = [(name, count) for name, count in (("green", green), ("amber", amber), ("red", red)) if count]
-    widths = [max(LEAST, WIDTH * count / total) for _, count in shares]
+    widths = [max(least, WIDTH * count / total) for _, count in shares]
     over = sum(widths) - WIDTH
     parts, x = [], 0.0
     for (name, _), width in zip(shares, widths, strict=True):

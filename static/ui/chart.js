@@ -64,7 +64,7 @@ class NxChart extends HTMLElement {
     this.chart = createChart(this.room, { autoSize: true, layout: { attributionLogo: false },
       handleScroll: { vertTouchDrag: false }, rightPriceScale: { borderVisible: false },
       // with fixed edges the library moves the outermost labels of the time axis inside instead of cutting them off
-      timeScale: { fixLeftEdge: true, fixRightEdge: true } });
+      timeScale: { fixLeftEdge: true, fixRightEdge: true, minBarSpacing: 0.1 } }); // a phone shows the whole range too
     this.gaps = this.chart.addSeries(HistogramSeries, { priceScaleId: "gaps", priceLineVisible: false,
       lastValueVisible: false, priceFormat: { type: "volume" } });
     this.chart.priceScale("gaps").applyOptions({ scaleMargins: { top: 0, bottom: 0 }, visible: false });

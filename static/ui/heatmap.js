@@ -1,5 +1,6 @@
 // <nx-heatmap data open label>: a calendar of days on a canvas, one row of weeks a year. One tab stop: arrows move by day
-// and week, Home and End to the ends of the month, Page Up and Down by month, Enter opens the day.
+// and week, Home and End to the ends of the month, Page Up and Down by month, Enter opens the day (`to`: on that page).
+// A cell is [state, rows, note]; the data may bring its own `words` for the states.
 const cell = 13;
 const step = 15;
 const head = 18;
@@ -8,16 +9,19 @@ const yearHeight = head + 7 * step + 14;
 const day = 86400000;
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const words = { available: "as usual", degraded: "under half the usual", missing: "no rows", benign: "weekend without trading" };
-const fills = { available: "--c-ok", degraded: "--c-degraded", missing: "--c-missing", benign: "--c-benign" };
+const fills = { available: "--c-ok", degraded: "--c-degraded", missing: "--c-missing", benign: "--c-benign",
+  quarantined: "--c-stalled" };
 
 class NxHeatmap extends HTMLElement {
   connectedCallback() {
     this.found = JSON.parse(document.getElementById(this.getAttribute("data")).textContent);
+    this.words = this.found.words ?? words;
     this.first = Date.parse(this.found.first);
     this.last = Date.parse(this.found.last);
     this.at = this.getAttribute("open") ? Date.parse(this.getAttribute("open")) : this.last;
     this.build();
     this.paint();
+    this.see(this.at);
     this.watcher = new MutationObserver(() => this.paint());
     this.watcher.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
@@ -120,7 +124,7 @@ class NxHeatmap extends HTMLElement {
     pen.lineWidth = 1;
     pen.strokeRect(x + 0.5, y + 0.5, cell - 1, cell - 1);
     const dark = document.documentElement.dataset.theme === "dark" || token("--c-ink-strong") !== "#FFFFFF";
-    pen.strokeStyle = pen.fillStyle = state === "missing" ? token("--c-ink-strong") : dark ? token("--c-ink-strong") : token("--c-ink");
+    pen.strokeStyle = pen.fillStyle = ["missing", "quarantined"].includes(state) ? token("--c-ink-strong") : dark ? token("--c-ink-strong") : token("--c-ink");
     if (state === "degraded") {
       pen.beginPath();
       pen.arc(x + cell / 2, y + cell / 2, 2, 0, 7);
@@ -131,14 +135,17 @@ class NxHeatmap extends HTMLElement {
       pen.moveTo(x + 4, y + 4); pen.lineTo(x + cell - 4, y + cell - 4);
       pen.moveTo(x + cell - 4, y + 4); pen.lineTo(x + 4, y + cell - 4);
       pen.stroke();
+    } else if (state === "quarantined") {
+      pen.font = "bold 9px sans-serif";
+      pen.fillText("Q", x + 3, y + cell - 3);
     }
   }
 
   describe(at) {
-    const [state, rows] = this.found.cells[Math.round((at - this.first) / day)] ?? ["missing", 0];
+    const [state, rows, note] = this.found.cells[Math.round((at - this.first) / day)] ?? ["missing", 0];
     const date = new Date(at);
     const name = date.toLocaleDateString("en", { weekday: "long", timeZone: "UTC" });
-    const text = `${date.toISOString().slice(0, 10)}, ${name}: ${rows.toLocaleString("en")} ${rows === 1 ? "row" : "rows"}, ${words[state]}`;
+    const text = `${date.toISOString().slice(0, 10)}, ${name}: ${rows.toLocaleString("en")} ${rows === 1 ? "row" : "rows"}, ${this.words[state]}${note ? ` (${note})` : ""}`;
     this.tip.textContent = text;
     return text;
   }
@@ -147,7 +154,11 @@ class NxHeatmap extends HTMLElement {
     this.at = Math.min(this.last, Math.max(this.first, at));
     this.spoken.textContent = this.describe(this.at);
     this.paint();
-    const [x] = this.place(this.at);
+    this.see(this.at);
+  }
+
+  see(at) {
+    const [x] = this.place(at);
     const room = this.firstElementChild;
     if (x < room.scrollLeft || x > room.scrollLeft + room.clientWidth - step) room.scrollLeft = x - room.clientWidth / 2;
   }
@@ -180,7 +191,7 @@ class NxHeatmap extends HTMLElement {
   }
 
   open(at) {
-    const address = new URL(location.href);
+    const address = new URL(this.getAttribute("to") ?? location.href, location.href);
     address.searchParams.set("day", new Date(at).toISOString().slice(0, 10));
     location.assign(address);
   }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from django.test import Client
 
-from datasets.models import QualityReport
-from tests.kit import factories
+from datasets.models import LakeEntry, QualityReport
+from tests.kit import factories, lake
 
 
 @pytest.fixture
@@ -27,6 +28,18 @@ def browse():
 def bars(owner, tmp_path):
     """A ready version of 250 one-minute bars."""
     return factories.sealed(owner, tmp_path, rows=250)
+
+
+@pytest.fixture
+def golden(owner, tmp_path):
+    """An entry of forty days of which one is toxic and one never came; two revisions."""
+    name = lake.registered(owner)
+    closes = 100 + np.arange(40) / 8
+    closes[30] = 90_000
+    rows = lake.daily(closes)
+    lake.put(owner, tmp_path, lake.offer(tmp_path, rows.slice(0, 10), name, start_ns=lake.MONDAY * lake.DAY))
+    lake.put(owner, tmp_path, lake.offer(tmp_path, rows.slice(11), name, start_ns=(lake.MONDAY + 10) * lake.DAY))
+    return LakeEntry.of(owner.tenant.id).get()
 
 
 def check(name: str, grade: str, **more: Any) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
-import numpy as np
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -17,18 +16,6 @@ from tradenexus import db
 
 pytestmark = pytest.mark.django_db
 MANY = 10_000
-
-
-@pytest.fixture
-def filled(owner, tmp_path):
-    """Forty days of which one is toxic and one never came."""
-    name = lake.registered(owner)
-    closes = 100 + np.arange(40) / 8
-    closes[30] = 90_000
-    rows = lake.daily(closes)
-    lake.put(owner, tmp_path, lake.offer(tmp_path, rows.slice(0, 10), name, start_ns=lake.MONDAY * lake.DAY))
-    lake.put(owner, tmp_path, lake.offer(tmp_path, rows.slice(11), name, start_ns=(lake.MONDAY + 10) * lake.DAY))
-    return LakeEntry.of(owner.tenant.id).get()
 
 
 @pytest.fixture
@@ -67,7 +54,7 @@ def test_an_empty_lake_says_how_to_fill_it(owner, browse):
     assert 'href="/lakehouse/" aria-current="page"' in text
 
 
-def test_a_row_tells_age_range_verdicts_and_size(owner, browse, filled):
+def test_a_row_tells_age_range_verdicts_and_size(owner, browse, golden):
     text = browse(owner).get("/lakehouse/").content.decode()
     row = text.split("<tbody>")[1]
     assert 'href="/lakehouse/crypto_bars_1d/BINANCE:ETH-BTC/"' in row
@@ -80,7 +67,7 @@ def test_a_row_tells_age_range_verdicts_and_size(owner, browse, filled):
     assert "In quarantine" in text
 
 
-def test_filters_choose_and_say_when_nothing_matches(owner, browse, filled):
+def test_filters_choose_and_say_when_nothing_matches(owner, browse, golden):
     browser = browse(owner)
     assert "BINANCE:ETH-BTC" in browser.get("/lakehouse/?grade=RED&freshness=late&q=eth").content.decode()
     for query in ("grade=GREEN", "freshness=fresh", "vendor=nobody", "q=nowhere"):
@@ -89,7 +76,7 @@ def test_filters_choose_and_say_when_nothing_matches(owner, browse, filled):
     assert browser.get("/lakehouse/?table=nonsense").status_code == 404
 
 
-def test_another_workspace_sees_nothing_of_it(stranger, browse, filled):
+def test_another_workspace_sees_nothing_of_it(stranger, browse, golden):
     text = browse(stranger).get("/lakehouse/").content.decode()
     assert "BINANCE:ETH-BTC" not in text
     assert "Nothing has entered it yet" in text
