@@ -98,6 +98,10 @@ class FormPage(DatasetPage):
         """Return what stands around the form."""
         return {}
 
+    def made(self, posted: Any) -> forms.Form:
+        """Return the form as it was filled in."""
+        return self.form(posted)
+
     def act(self, said: dict[str, Any]) -> str:
         """Do it, inside a transaction; return the address to go on to."""
         raise Unprocessable("nothing to do")
@@ -106,7 +110,7 @@ class FormPage(DatasetPage):
         """Check the form, act, and go on; a refusal of the verb is told above the form."""
         self.require("write")
         self.locate(**kwargs)
-        form = self.form(request.POST)
+        form = self.made(request.POST)
         if form.is_valid():
             try:
                 with db.atomic():

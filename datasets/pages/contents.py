@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from datasets import charts, reads
+from datasets import charts, promotion, reads
 from datasets.models import DatasetVersion, QualityReport, VersionFile
-from datasets.pages import pictures, sparks
+from datasets.pages import lake_links, pictures, sparks
 from datasets.pages.frame import DatasetPage
 from tradenexus.errors import BadRequest
 from tradenexus.web import copy, tables
@@ -97,6 +97,8 @@ class Overview(ContentPage):
             "file_count": files.count(),
             "children": self.version.children.order_by("number")[:20],
             "asked": self._asked(),
+            "in_lake": lake_links.of(self.version),
+            "may_promote": self.version.status in promotion.STATES,
             "snippets": self._snippets(files),
         }
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
-from datasets import lifecycle, versions
+from datasets import lifecycle, promotion, versions
 from datasets.models import Dataset, DatasetVersion, Status, UploadSession
 from datasets.transforms import run as candles
 from tradenexus.jobs.models import LIVE, Job
@@ -162,12 +162,21 @@ class DatasetPage(Page):
         download = f"/v1/datasets/{self.dataset.ref}/download?version={version.number}"
         entries = [
             ("Run backtest", f"/backtests/new/?dataset={self.dataset.ref}@{version.number}", _runs(version)),
+            (
+                "Promote into the lake",
+                f"{base}promote/",
+                self.actor.may("write") and _promotes(version),
+            ),
             ("Make candles", f"{base}candles/", version.sealed_at and version.status != Status.ARCHIVED),
             ("Download the raw file", f"{download}&what=raw", version.raw_key),
             ("Upload a new version", f"/uploads/new/?dataset={self.dataset.ref}", self.actor.may("write")),
             ("Archive this version", f"{base}archive/", Status.ARCHIVED in lifecycle.EDGES[version.status]),
         ]
         return [(label, url) for label, url, shown in entries if shown]
+
+
+def _promotes(version: DatasetVersion) -> bool:
+    return version.status in promotion.STATES
 
 
 def _runs(version: DatasetVersion) -> bool:

@@ -6,7 +6,19 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from datasets.pages import actions, bulk, contents, frame, history, home, lake_routes, lists, quality, views
+from datasets.pages import (
+    actions,
+    bulk,
+    contents,
+    frame,
+    history,
+    home,
+    lake_promote,
+    lake_routes,
+    lists,
+    quality,
+    views,
+)
 
 _ONE, _PINNED = "datasets/<str:ref>/", "datasets/<str:ref>/v/<int:number>/"
 _TABS: dict[str, Any] = {
@@ -30,6 +42,7 @@ _OF_A_VERSION: dict[str, Any] = {
     "candles/": actions.Candles,
     "archive/": actions.Archive,
     "describe/": actions.Describe,
+    "promote/": lake_promote.Promote,
 }
 
 urlpatterns: list[URLPattern] = [
