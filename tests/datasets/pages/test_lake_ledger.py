@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from datasets.models import LakeEntry, LakePartition
-from tradenexus import db
 from tradenexus.audit.models import Entry
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +15,7 @@ TOXIC = "2024-11-06"
 
 
 def tomorrow(days=30):
-    return str((db.now() + timedelta(days=days)).date())
+    return str((datetime.now(UTC) + timedelta(days=days)).date())
 
 
 def test_sessions_by_verdict_and_code(owner, browse, golden):

@@ -122,8 +122,8 @@ def param(context: template.Context, **changes: Any) -> str:
 
 
 # Objects that have a page of their own; a version's lies below its dataset's.
-_PAGES = {name: f"/{place}/{{}}/" for name, place in (("ds", "datasets"), ("up", "uploads"), ("job", "jobs"))}
-_PAGES |= {"bt": "/backtests/{}/", "exp": "/exports/{}/"}
+_PAGES = {"ds": "/datasets/{}/", "up": "/uploads/{}/", "job": "/jobs/{}/", "bt": "/backtests/{}/"}
+_PAGES |= {"exp": "/exports/{}/", "qrt": "/lakehouse/quarantine/{}/"}
 
 
 @register.filter
