@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -83,6 +83,8 @@ def _attribute(row: Any, name: str) -> Any:
         value = getattr(value, part)
     if isinstance(value, datetime):
         return {"t": value.isoformat()}
+    if isinstance(value, date):
+        return {"d": value.isoformat()}
     return {"u": value.hex} if isinstance(value, UUID) else value
 
 
@@ -102,6 +104,8 @@ def _not_ours() -> BadRequest:
 
 def _value(part: Any) -> Any:
     if isinstance(part, dict):
+        if "d" in part:
+            return date.fromisoformat(part["d"])
         return datetime.fromisoformat(part["t"]) if "t" in part else UUID(hex=part["u"])
     if isinstance(part, str | int | float) and not isinstance(part, bool):
         return part

@@ -75,6 +75,16 @@ def test_rows_are_the_same_in_every_form(owner, filled, form):
     ).tolist() == _times(wanted)
 
 
+def test_pages_of_the_ledger_show_every_session_once(owner, filled):
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = body(owner.api.get(f"{URL}/partitions?limit=70&cursor={cursor}"))
+        seen += [each["session"] for each in page["items"]]
+        cursor = page["nextCursor"]
+    assert len(seen) == len(set(seen)) == 300
+    assert seen == sorted(seen, reverse=True)
+
+
 def test_pages_of_rows_join_without_a_seam(owner, filled):
     rows, cursor = [], ""
     while True:

@@ -26,6 +26,7 @@ def test_pages_show_every_entry_once_newest_first(owner):
 
 
 CURSORS = ["cursor=%00", "cursor=bm8", "cursor=W10", "cursor=WyJhYmMiXQ"]  # the last: ["abc"] where a number belongs
+CURSORS += ["cursor=W3siZCI6IDF9XQ", "cursor=W3siZCI6ICIyMDI0LTEwLTA3In1d"]  # a day that is none, a day in that place
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", *CURSORS])
