@@ -19,7 +19,7 @@ from datasets.engine import children, executor, handover
 from datasets.features import inputs, registry
 from datasets.features.inputs import Source
 from datasets.features.registry import Feature
-from datasets.lake import commit, merging, scan
+from datasets.lake import commit, rules, scan
 from datasets.lake.offers import Offer
 from datasets.market import instruments as names
 from datasets.market.times import time_text
@@ -164,7 +164,7 @@ def _commit(
         end_ns=made["endNs"],
         vendor=VENDOR,
         fetched_at=source.entry.fetched_at or db.now(),
-        policy=merging.NEWER,
+        policy=rules.NEWER,
     )
     key = source.key(feature) + (f":{run.job.id.hex[-12:]}" if run.params["full"] else "")
     told = {"operation": inputs.OPERATION, "key": key, "source": source.entry.ref}

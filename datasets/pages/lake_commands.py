@@ -9,7 +9,7 @@ from datasets.models import LakeEntry, LakeQuarantine
 from tradenexus.web import copy
 
 REASON = "checked at the venue"
-_OPTIONS = {"table": "table", "q": "search", "grade": "grade", "freshness": "freshness", "vendor": "vendor"}
+_OPTIONS = {"table": "table", "q": "query", "grade": "grade", "freshness": "freshness", "vendor": "vendor"}
 
 
 def entries(query: dict[str, str]) -> copy.Commands:
@@ -53,7 +53,7 @@ def rows(entry: LakeEntry, adjustment: str = "raw", as_of: str = "") -> list[tup
     query = {"format": "parquet", "adjustment": adjustment if adjustment != "raw" else "", "asOf": as_of}
     given = (("adjustment", query["adjustment"]), ("as-of", as_of))
     options = "".join(f" --{option} {shlex.quote(value)}" for option, value in given if value)
-    cli = f"nexus lake rows {words(entry)} --format parquet{options} --out {name}"
+    cli = f"nexus lake rows {words(entry)} --format parquet{options} -o {name}"
     found = copy.download(f"{api_path(entry)}/rows", query, name, cli)
     duck = f"import duckdb\nrows = duckdb.read_parquet({name!r}).order('ts_event').df()"
     return [(label, text + (f"\n\n{duck}" if label == "Python" else "")) for label, text in found.tongues]
@@ -66,7 +66,7 @@ def api_path(entry: LakeEntry) -> str:
 
 def words(entry: LakeEntry) -> str:
     """Return how the command line names an entry."""
-    return f"{entry.table} {shlex.quote(entry.instrument)}"
+    return shlex.quote(f"{entry.table}/{entry.instrument}")
 
 
 def _with(verb: str, query: dict[str, str], names: dict[str, str]) -> str:

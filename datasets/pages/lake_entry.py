@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from datasets import charts, reads
 from datasets.lake import adjusting, ledger, rules, scan, state
-from datasets.market import partitions
+from datasets.market import dates
 from datasets.market import tables as lake_tables
 from datasets.models import LakeEntry, LakePartition, LakeRevision
 from datasets.pages import lake_commands, pictures
@@ -187,7 +187,7 @@ class Revisions(EntryPage):
 
 def _sample(told: dict[str, Any]) -> dict[str, Any]:
     """Return one replaced value: ticks are replaced by the session, rows of other tables value by value."""
-    when = str(partitions.to_date(told["day"])) if "day" in told else figures.moment_ns(told["ts"])
+    when = str(dates.to_date(told["day"])) if "day" in told else figures.moment_ns(told["ts"])
     column = "whole session" if told["column"] == "*" else told["column"]
     return {"when": when, "column": column, "old": _exact(told["old"]), "new": _exact(told["new"])}
 

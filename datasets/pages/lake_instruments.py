@@ -47,7 +47,7 @@ class Registry(Page):
         text = self.query.get("q", "")[:100].replace("\0", "")
         everything = Instrument.of(self.actor.tenant_id).filter(valid_until=None)
         rows = everything.filter(name__icontains=text) if text else everything
-        cli = "nexus lake instruments" + (f" --search {shlex.quote(text)}" if text else "")
+        cli = "nexus lake instruments" + (f" --query {shlex.quote(text)}" if text else "")
         return {
             "crumbs": [("Lakehouse", "/lakehouse/"), (self.title, "")],
             "pager": tables.page(self.request, rows, ("name",)),

@@ -142,7 +142,7 @@ def _vendors(tenant: Any, chosen: str) -> list[str]:
 def _ways() -> list[tuple[str, str]]:
     body = {"table": "equities_bars", "instruments": {"AAPL": "XNAS:AAPL"}, "type": "equity", "calendar": "XNYS"}
     cli = (
-        "nexus lake promote us-daily-stocks@1 --table equities_bars --instrument AAPL=XNAS:AAPL "
+        "nexus lake promote us-daily-stocks@1 --table equities_bars --as AAPL=XNAS:AAPL "
         "--type equity --calendar XNYS --wait"
     )
     promote = copy.commands("POST", "/v1/datasets/ds_.../promote", body, cli=cli)

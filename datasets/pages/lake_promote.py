@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 
 from datasets import promotion
-from datasets.lake import merging
+from datasets.lake import rules
 from datasets.market import instruments as names
 from datasets.pages import lake_instruments, lake_links
 from datasets.pages.actions import FormPage
@@ -18,9 +18,9 @@ from tradenexus.web import copy
 FIELDS = 60  # symbols with a field of their own; the others are named by the venue
 _TYPES = (("", "not said"), *((one, one) for one in names.TYPES))
 _POLICIES = (
-    (merging.REFUSE, "refuse: other values under the same key stop it"),
-    (merging.NEWER, "newer: what comes now replaces what stands"),
-    (merging.RANK, "rank: the vendor of higher rank wins"),
+    (rules.REFUSE, "refuse: other values under the same key stop it"),
+    (rules.NEWER, "newer: what comes now replaces what stands"),
+    (rules.RANK, "rank: the vendor of higher rank wins"),
 )
 
 
@@ -49,7 +49,7 @@ class Promote(FormPage):
         venue = self.version.venue.upper()
         return {
             "table": chosen or (fitting[0].name if fitting else ""),
-            "policy": merging.REFUSE,
+            "policy": rules.REFUSE,
             "calendar": "24/7" if crypto else "",
             "type": "spot" if crypto else "",
             "venue": venue if _valid(venue, "A") else "",
@@ -63,7 +63,7 @@ class Promote(FormPage):
         path = f"/v1/datasets/{self.dataset.ref}/promote"
         named = {symbols[0]: self._prefilled(symbols[0]) or f"VENUE:{symbols[0]}"} if symbols else {}
         body = {"version": self.version.number, "table": table, "policy": "refuse", "instruments": named}
-        given = "".join(f" --instrument {shlex.quote(f'{symbol}={name}')}" for symbol, name in named.items())
+        given = "".join(f" --as {shlex.quote(f'{symbol}={name}')}" for symbol, name in named.items())
         cli = f"nexus lake promote {self.dataset.ref}@{self.version.number} --table {table}{given} --wait"
         return {
             "fitting": fitting,

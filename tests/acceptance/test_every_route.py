@@ -252,12 +252,10 @@ def _snapshot(tenant):
 
 
 def address(path: str, ref: str) -> str:
+    ref = COMMON.get(path, ref)
     for name, value in {"<ref>": ref, "<table>/<instrument>": ref, "<name>": ref, **PARTS}.items():
         path = path.replace(name, value)
     return f"/{path}"
-    ref = COMMON.get(path, ref)
-    path = path.replace("<ref>", ref).replace("<table>/<instrument>", ref).replace("<name>", ref)
-    return "/" + path.replace("<number>", "1").replace("<span>", "1...1").replace("<session>", "2024-10-07")
 
 
 def call(client, method, path, ref):

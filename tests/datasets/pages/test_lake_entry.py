@@ -31,7 +31,7 @@ def test_it_says_why_it_is_golden_and_where_it_comes_from(owner, browse, golden)
     assert "replay" in text
     assert "Quarantine 1" in text
     assert "duckdb.read_parquet" in text
-    assert "nexus lake rows crypto_bars_1d BINANCE:ETH-BTC" in text
+    assert "nexus lake rows crypto_bars_1d/BINANCE:ETH-BTC" in text
 
 
 def test_a_commit_leads_to_the_version_it_came_from(owner, browse, golden, tmp_path):

@@ -24,7 +24,7 @@ def test_sessions_by_verdict_and_code(owner, browse, golden):
     assert text.count('data-label="of"') == 40
     red = browser.get(f"{URL}?status=RED").content.decode()
     assert [TOXIC in red, "2024-10-17" in red, red.count('data-label="of"')] == [True, True, 2]
-    assert "nexus lake partitions crypto_bars_1d BINANCE:ETH-BTC --status RED" in red
+    assert "nexus lake partitions crypto_bars_1d/BINANCE:ETH-BTC --status RED" in red
     assert browser.get(f"{URL}?code=MISSING").content.decode().count('data-label="of"') == 1
     assert "0 of 40 sessions match" in browser.get(f"{URL}?code=STALLED").content.decode()
     assert browser.get(f"{URL}?status=BLUE").status_code == 400
@@ -37,7 +37,7 @@ def test_an_open_session_says_why_and_leads_to_its_refused_rows(owner, browse, g
     assert "toxic_up_pct" in text
     assert "/lakehouse/quarantine/qrt_" in text
     assert "/partitions/2024-11-06/override" in text
-    assert "nexus lake override crypto_bars_1d BINANCE:ETH-BTC 2024-11-06" in text
+    assert "nexus lake override crypto_bars_1d/BINANCE:ETH-BTC 2024-11-06" in text
     assert "no session on this day" in browse(owner).get(f"{URL}?day=2001-01-01").content.decode()
 
 
