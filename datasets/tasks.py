@@ -54,7 +54,7 @@ def release_rows(run: Any) -> dict[str, Any]:
     features.JOB,
     "Build a feature",
     heavy=True,
-    phases=("build",),
+    phases=("compute", "build"),
     reuses="Instruments that were committed are not computed again.",
 )
 def build_feature(run: Any) -> dict[str, Any]:

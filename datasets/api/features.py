@@ -53,6 +53,7 @@ class Covered(serializers.Serializer):
         child=serializers.IntegerField(), help_text="by column: rows without a value after its first one"
     )
     changed = serializers.BooleanField(help_text="whether this build changed a row of it")
+    fault = serializers.CharField(allow_null=True, help_text="why its bars could not be read")
 
 
 class Coverage(serializers.Serializer):

@@ -26,14 +26,18 @@ _READ = ("ts_event", "high", "low", "close", "volume")
 def build(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Do all works -> {works: [{bars, rows, firstNs, lastNs, warmUp, missing, path, offered, startNs, endNs}]}.
 
-    params: feature, out_dir, works: [{table, calendar, members, steps, fromNs}], fromNs None for nothing wanted.
+    params: feature, out_dir, works: [{table, calendar, members, steps, fromNs}], fromNs None for nothing wanted. Of one
+    whose bars cannot be read the answer is {fault}: the others are done all the same.
     """
     feature, folder = registry.find(params["feature"]), Path(params["out_dir"])
     module, _, name = feature.function.partition(":")
     function = getattr(importlib.import_module(module), name)
     answers = []
     for number, work in enumerate(params["works"]):
-        answers.append(_one(feature, function, work, folder / f"{number:05d}.parquet"))
+        try:
+            answers.append(_one(feature, function, work, folder / f"{number:05d}.parquet"))
+        except pa.ArrowInvalid as fault:
+            answers.append({"fault": f"its bars cannot be read: {str(fault)[:200]}"})
         emit({"done": number + 1, "total": len(params["works"])})
     return {"works": answers}
 

@@ -1,7 +1,8 @@
 """What a build starts from: each instrument's bars as they are now, and what the newest build of them had read.
 
 The key of a commit says it: feature, version, source entry, the revisions of bars and corporate actions, the setup
-(calendar, zone) and the digest of both contents. It is asked for by its source, so the lake itself remembers.
+(calendar, zone), the digest of both contents and the build before. Commits are asked for by source, so the lake itself
+remembers.
 """
 
 from __future__ import annotations
@@ -30,14 +31,15 @@ class Source:
     actions: LakeEntry | None
     setup: str
     from_ns: int | None  # rows at and after it are wanted; None: what stands is made of just these revisions
+    after: str  # the build before, as a part of the next one's key: what was true, then not, may be true again
 
     @property
     def revisions(self) -> str:
         """Return the revisions read: bars, then actions."""
         return f"{self.entry.revision}.{self.actions.revision if self.actions else 0}"
 
-    def key(self, feature: Feature) -> str:
-        """Return the key of the commit that is made of exactly this."""
+    def made_of(self, feature: Feature) -> str:
+        """Return the key of what is read; a commit's is this and the build before."""
         told = "|".join([self.entry.digest, self.actions.digest if self.actions else ""])
         digest = hashlib.sha256(told.encode()).hexdigest()[:24]
         return f"{_prefix(feature, self.entry)}{self.revisions}:{self.setup}:{digest}"
@@ -69,9 +71,10 @@ def sources(tenant_id: UUID, feature: Feature, some: Sequence[LakeEntry], *, ful
         setup = hashlib.sha256(told.encode()).hexdigest()[:8]
         events = actions.get(entry.instrument)
         standing = held.get(entry.instrument)
-        known = None if full or standing is None else _known(made.get(entry.ref), setup)
+        key, after = made.get(entry.ref, ("", "first"))
+        known = None if full or standing is None else _known(key, setup)
         begin = 0 if known is None else _begin(known, entry, events, standing)
-        found.append(Source(entry, events, setup, begin))
+        found.append(Source(entry, events, setup, begin, after))
     return found
 
 
@@ -97,16 +100,16 @@ def _prefix(feature: Feature, entry: LakeEntry) -> str:
     return f"feature:{feature.name}:{feature.version}:{entry.ref}:"
 
 
-def _made(tenant_id: UUID, feature: Feature, some: Sequence[LakeEntry]) -> dict[str, str]:
-    """Return the key of the newest build, by the ref of its source."""
+def _made(tenant_id: UUID, feature: Feature, some: Sequence[LakeEntry]) -> dict[str, tuple[str, str]]:
+    """Return key and mark of the newest build, by the ref of its source."""
     rows = LakeCommit.of(tenant_id).filter(source__in=[entry.ref for entry in some], operation=OPERATION)
     rows = rows.filter(key__startswith=f"feature:{feature.name}:{feature.version}:").order_by("created_at", "id")
-    return dict(rows.values_list("source", "key"))
+    return {source: (key, made.hex[-8:]) for source, key, made in rows.values_list("source", "key", "id")}
 
 
-def _known(key: str | None, setup: str) -> tuple[int, int] | None:
+def _known(key: str, setup: str) -> tuple[int, int] | None:
     """Return the revisions that a key names; None without one, or when days are counted otherwise now."""
-    if key is None or key.split(":")[5] != setup:
+    if not key or key.split(":")[5] != setup:
         return None
     bars, actions = key.split(":")[4].split(".")
     return int(bars), int(actions)

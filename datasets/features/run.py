@@ -46,6 +46,15 @@ class FeatureNoCoverage(Unprocessable):
     code = "FEATURE_NO_COVERAGE"
 
 
+class InputDamaged(Unprocessable):
+    """Stored bars of some instruments are damaged or gone; `details` names them. The others were built.
+
+    Restore the segments from a backup, or fetch those bars again; then build once more.
+    """
+
+    code = "FEATURE_INPUT_DAMAGED"
+
+
 def request(actor: Actor, name: str, options: dict[str, Any]) -> tuple[Feature, Job]:
     """Start building a feature; inside `db.atomic()`. The same request again joins the job that is under way.
 
@@ -80,7 +89,7 @@ def run_job(run: Any) -> dict[str, Any]:
     for start in range(0, len(found), BATCH):
         run.check()
         with _passing():
-            covered += _batch(run, feature, found[start : start + BATCH], before, totals, len(found))
+            covered += _batch(run, feature, found[start : start + BATCH], before, totals)
         run.progress("build", len(covered), len(found), "instruments")
     return _finish(run, feature, covered, totals)
 
@@ -99,53 +108,60 @@ def last_coverage(actor: Actor, feature: Feature) -> dict[str, Any] | None:
 
 
 def _batch(
-    run: Any, feature: Feature, some: list[LakeEntry], before: dict[str, Any], totals: dict[str, int], total: int
+    run: Any, feature: Feature, some: list[LakeEntry], before: dict[str, Any], totals: dict[str, int]
 ) -> list[dict[str, Any]]:
-    tenant = run.actor.tenant_id
-    todo = inputs.sources(tenant, feature, some, full=run.params["full"])
+    todo = inputs.sources(run.actor.tenant_id, feature, some, full=run.params["full"])
     told: dict[str, dict[str, Any]] = {}
-    open_ = []
+    moved = []
     for source in todo:
         known = before.get(source.entry.instrument, {})
-        if source.from_ns is None and known.get("inputKey") == source.key(feature):
+        if source.from_ns is None and known.get("inputKey") == source.made_of(feature):
             told[source.entry.instrument] = {**known, "changed": False}
             totals["upToDate"] += 1
         else:
-            open_.append(source)
+            moved.append(source)
     folder = run.work_dir() / f"batch-{some[0].id.hex}"
-    for number, (source, made) in enumerate(zip(open_, _computed(run, feature, open_, folder), strict=True)):
-        changed = _commit(run, feature, source, made, folder / f"commit-{number}", totals)
+    for number, (source, made) in enumerate(_computed(run, feature, moved, folder)):
+        changed = "fault" not in made and _commit(run, feature, source, made, folder / f"commit-{number}", totals)
         told[source.entry.instrument] = _line(feature, source, made, changed)
-        run.progress("build", None, total, "instruments")
     return [told[source.entry.instrument] for source in todo]
 
 
-def _computed(run: Any, feature: Feature, some: Sequence[Source], folder: Path) -> list[dict[str, Any]]:
-    if not some:
-        return []
+def _computed(
+    run: Any, feature: Feature, some: Sequence[Source], folder: Path
+) -> Iterator[tuple[Source, dict[str, Any]]]:
+    """Yield each source with what a child made of it; {fault} where its bytes are damaged or gone."""
     folder.mkdir(parents=True, exist_ok=True)
+    works, sound = [], []
     with ExitStack() as stack:
-        works = [
-            {
-                "table": source.entry.table,
-                "calendar": source.entry.calendar,
-                "members": [
-                    handover.reads(stack.enter_context(blobs.local(each.key))) for each in inputs.members(source)
-                ],
-                "steps": inputs.steps(source),
-                "fromNs": source.from_ns,
-            }
-            for source in some
-        ]
+        for source in some:
+            try:
+                works.append(_work(source, stack))
+                sound.append(source)
+            except (scan.SegmentDamaged, blobs.BlobMissing) as fault:
+                yield source, {"fault": fault.message}
+        if not works:
+            return
         (built,) = executor.run(
             settings.NEXUS_COMPUTE,
             "datasets.features.building:build",
             [{"feature": feature.name, "works": works, "out_dir": handover.writes(folder)}],
             limits=children.Limits(memory_bytes=settings.NEXUS_CHILD_MEMORY_BYTES),
-            on_message=lambda number, said: None,
+            on_message=lambda number, said: run.progress("compute", said["done"], said["total"], "instruments"),
             cancelled=run.cancelled,
         )
-    return list(built["works"])
+    yield from zip(sound, built["works"], strict=True)
+
+
+def _work(source: Source, stack: ExitStack) -> dict[str, Any]:
+    paths = [stack.enter_context(blobs.local(each.key)) for each in inputs.members(source)]
+    return {
+        "table": source.entry.table,
+        "calendar": source.entry.calendar,
+        "members": [handover.reads(path) for path in paths],
+        "steps": inputs.steps(source),
+        "fromNs": source.from_ns,
+    }
 
 
 def _commit(
@@ -166,7 +182,7 @@ def _commit(
         fetched_at=source.entry.fetched_at or db.now(),
         policy=rules.NEWER,
     )
-    key = source.key(feature) + (f":{run.job.id.hex[-12:]}" if run.params["full"] else "")
+    key = f"{source.made_of(feature)}:{run.job.id.hex[-12:] if run.params['full'] else source.after}"
     told = {"operation": inputs.OPERATION, "key": key, "source": source.entry.ref}
     done = commit.commit(run.actor, [offer], room=room, run=run, **told)
     totals["commits"] += 1
@@ -176,26 +192,31 @@ def _commit(
 
 
 def _line(feature: Feature, source: Source, made: dict[str, Any], changed: bool) -> dict[str, Any]:
-    edges = {name: None if made[at] is None else time_text(made[at]) for name, at in _EDGES}
+    made = {"bars": source.entry.rows, "rows": 0, "warmUp": 0, "missing": {}, **made}
+    edges = {name: time_text(made[at]) if made.get(at) is not None else None for name, at in _EDGES}
     return {
         "instrument": source.entry.instrument,
         "table": source.entry.table,
         "inputRevision": source.revisions,
-        "inputKey": source.key(feature),
+        "inputKey": source.made_of(feature),
         **edges,
         **{name: made[name] for name in ("bars", "rows", "warmUp", "missing")},
         "changed": changed,
+        "fault": made.get("fault"),
     }
 
 
 def _finish(run: Any, feature: Feature, covered: list[dict[str, Any]], totals: dict[str, int]) -> dict[str, Any]:
-    """Store what was covered and end the job; FeatureNoCoverage when no instrument has a row."""
+    """Store what was covered and end the job; InputDamaged or FeatureNoCoverage when it has failed all the same."""
     rows = sum(each["rows"] for each in covered)
     told = {"feature": feature.name, "version": feature.version, "table": feature.table, "rows": rows}
     with _passing():
         key = layout.coverage(run.actor.tenant_id, run.job.id, run.token)
         blob = manifests.write(key, {**told, "builtAt": db.now().isoformat(), "instruments": covered})
     artifact = {"key": blob.key, "sha256": blob.sha256, "sizeBytes": blob.size_bytes}
+    if damaged := [each for each in covered if each["fault"]]:
+        words = f"{damaged[0]['instrument']}: {damaged[0]['fault']}; {len(covered) - len(damaged)} other(s) were built"
+        raise InputDamaged(words, {"artifact": artifact, "coverage": damaged[:SHOWN]})
     if not rows:
         words = f"{len(covered)} instrument(s) were looked at and none has bars enough for a row of {feature.name}"
         raise FeatureNoCoverage(words, {"artifact": artifact, "coverage": covered[:SHOWN]})
@@ -210,8 +231,6 @@ def _passing() -> Iterator[None]:
     """Turn faults that may pass into another attempt; it finds what was committed before."""
     try:
         yield
-    except scan.SegmentDamaged:
-        raise
     except (Unavailable, commit.LakeBusy) as fault:
         raise kinds.RetryLater(f"{fault.code}: {fault.message}", fault.details.get("retryAfterSeconds")) from fault
     except children.ChildFailed as fault:

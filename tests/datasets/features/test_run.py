@@ -12,9 +12,9 @@ import pytest
 
 from datasets.engine import executor
 from datasets.features import registry, run, technicals
-from datasets.lake import commit, scan
+from datasets.lake import commit, instruments, scan
 from datasets.models import LakeCommit, LakeEntry, LakeMember, LakePartition, LakeRevision
-from datasets.storage import faults, manifests
+from datasets.storage import blobs, faults, manifests
 from tests.datasets.features import oracle
 from tests.kit import lake
 from tests.kit.lake import DAY, MONDAY
@@ -248,6 +248,35 @@ def test_no_row_at_all_is_a_failure(owner, tmp_path):
     assert manifests.read(job.error["details"]["artifact"]["key"])["rows"] == 0
     assert not LakeEntry.of(owner.actor.tenant_id).filter(table=TABLE).exists()
     assert run.last_coverage(owner.actor, registry.find(NAME)) is None
+
+
+def test_damaged_bars_of_one_instrument_stop_no_other_and_the_job_says_so(filled, tmp_path):
+    lake.registered(filled, "X:B")
+    put(filled, tmp_path, closes(seed=5), name="X:B")
+    segment = LakeMember.objects.filter(entry__instrument="X:B").first().segment
+    with blobs.local(segment.key) as path:
+        path.chmod(0o644)
+        path.write_bytes(b"nothing that could be read")
+    job = build(filled)
+    assert (job.state, job.error["code"]) == (State.FAILED, "FEATURE_INPUT_DAMAGED")
+    assert [each["instrument"] for each in job.error["details"]["coverage"]] == ["X:B"]
+    assert rows_of(filled).num_rows == 393
+    blobs.delete(segment.key)
+    job = build(filled)
+    assert job.error["code"] == "FEATURE_INPUT_DAMAGED"
+    assert built(filled, instruments=[ETH])["upToDate"] == 1
+
+
+def test_what_was_true_before_is_built_again_when_it_is_true_again(filled):
+    built(filled)
+    first = digests(filled)
+    for zone in ("Asia/Tokyo", "UTC"):
+        with db.atomic():
+            instruments.describe(filled.actor, ETH, {"timezone": zone})
+        result = built(filled)
+        assert (result["commits"], result["unchanged"]) == (1, 393)
+    assert built(filled)["commits"] == 0
+    assert digests(filled) == first
 
 
 @pytest.mark.parametrize(
