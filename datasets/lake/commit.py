@@ -122,7 +122,7 @@ def _work(offer: Offer, base: state.Base, stack: ExitStack) -> dict[str, Any]:
         "vendors": base.vendors,
         "startNs": offer.start_ns,
         "endNs": offer.end_ns,
-        "benign": sorted(offer.benign),
+        "benign": sorted(offer.benign | base.benign),
         "accepted": sorted(offer.accepted | base.accepted),
         "offered": [handover.reads(path) for path in offer.paths],
         "actions": [local(segment) for segment in base.actions],

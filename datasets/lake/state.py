@@ -29,6 +29,7 @@ class Base:
     actions: list[LakeSegment]
     vendors: dict[str, str]  # day -> whose rows stand there
     accepted: frozenset[int]  # days that a reviewer let in
+    benign: frozenset[int]  # days of which a vendor said that nothing was traded
 
     @property
     def signed(self) -> bool:
@@ -54,8 +55,8 @@ def gather(tenant_id: UUID, offers: Sequence[Offer]) -> list[Base]:
         )
         stands = entry.revision > 0
         members = _members(entry, offer) if stands else []
-        vendors, accepted = _ledger(entry, offer) if entry.updated_at else ({}, frozenset())
-        bases.append(Base(entry, instrument, members, actions.get(offer.instrument, []), vendors, accepted))
+        known = _ledger(entry, offer) if entry.updated_at else ({}, frozenset(), frozenset())
+        bases.append(Base(entry, instrument, members, actions.get(offer.instrument, []), *known))
     return bases
 
 
@@ -91,20 +92,22 @@ def _members(entry: LakeEntry, offer: Offer) -> list[LakeMember]:
     return [*before, *inside]
 
 
-def _ledger(entry: LakeEntry, offer: Offer) -> tuple[dict[str, str], frozenset[int]]:
+def _ledger(entry: LakeEntry, offer: Offer) -> tuple[dict[str, str], frozenset[int], frozenset[int]]:
     first, last = (
         dates.to_date(offer.start_ns // intervals.DAY - 1),
         dates.to_date(offer.end_ns // intervals.DAY + 1),
     )
     rows = LakePartition.objects.filter(entry=entry, session__gte=first, session__lte=last)
-    rows = rows.filter(Q(rows__gt=0) | ~Q(override_status=""))
-    vendors, accepted, now = {}, set(), db.now()
-    for session, vendor, count, override, until in rows.values_list(
-        "session", "vendor", "rows", "override_status", "override_until"
+    rows = rows.filter(Q(rows__gt=0) | ~Q(override_status="") | Q(code="NO_DATA"))
+    vendors, accepted, benign, now = {}, set(), set(), db.now()
+    for session, vendor, count, code, override, until in rows.values_list(
+        "session", "vendor", "rows", "code", "override_status", "override_until"
     ):
         day = dates.to_day(session)
         if count:
             vendors[str(day)] = vendor
         if override and override != "RED" and until and until > now:
             accepted.add(day)
-    return vendors, frozenset(accepted)
+        if code == "NO_DATA":
+            benign.add(day)
+    return vendors, frozenset(accepted), frozenset(benign)

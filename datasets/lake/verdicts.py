@@ -79,6 +79,8 @@ class Touched:
         days: np.ndarray,
     ):
         self.table, self.given, self.joined = table, given, joined
+        self.digests = merging.Digests(joined)
+        self.times = joined.column("ts_event").cast(pa.int64()).to_numpy()
         self.offered = {session.day: session for session in found}
         self.stands = {session.day: session for session in judging.sessions(days)}
         first = min([given["startNs"], *self._edge(0)])
@@ -92,7 +94,7 @@ class Touched:
         self.wanted = set(wanted.days.tolist()) if given["claims"] else set()
 
     def _edge(self, at: int) -> list[int]:
-        return [int(self.joined.column("ts_event")[at].value)] if self.joined.num_rows else []
+        return [int(self.times[at])] if len(self.times) else []
 
     def partitions(self) -> list[dict[str, Any]]:
         """Return the ledger's rows, by day; a session that stands and was refused now keeps the verdict it has."""
@@ -107,11 +109,10 @@ class Touched:
         if stands is None:
             codes = list(session.codes) if session else ["NO_DATA" if day in self.given["benign"] else "MISSING"]
             notes = session.notes if session else []
-            return self._told(day, codes, notes, 0, expected, None)
-        rows = self.joined.slice(stands.start, stands.stop - stands.start)
-        codes = [*(session.codes if session else []), *self._count(day, rows.num_rows, expected)]
-        notes = list(session.notes) if session else []
-        return self._told(day, codes, notes, rows.num_rows, expected, rows)
+            return self._told(day, codes, notes, expected, None)
+        count = self._count(day, stands.stop - stands.start, expected)
+        codes = [*(session.codes if session else []), *count]
+        return self._told(day, codes, list(session.notes) if session else [], expected, stands)
 
     def _count(self, day: int, rows: int, expected: int) -> list[str]:
         if not self.known:
@@ -125,10 +126,10 @@ class Touched:
         return ["SHORT_SESSION"] if day in self.short else []
 
     def _told(
-        self, day: int, codes: list[str], notes: list[str], rows: int, expected: int, table: pa.Table | None
+        self, day: int, codes: list[str], notes: list[str], expected: int, stands: Session | None
     ) -> dict[str, Any]:
-        codes = rules.gravest(codes)
-        edges = [None, None] if table is None else [int(table.column("ts_event")[at].value) for at in (0, -1)]
+        codes, rows = rules.gravest(codes), 0 if stands is None else stands.stop - stands.start
+        edges = [None, None] if stands is None else [int(self.times[at]) for at in (stands.start, stands.stop - 1)]
         return {
             "day": day,
             "status": rules.STATUS[codes[0]],
@@ -137,7 +138,7 @@ class Touched:
             "rows": rows,
             "expected": None if expected < 0 else expected,
             "score": rules.score(codes, rows, expected),
-            "digest": "" if table is None else merging.digest(table),
+            "digest": "" if stands is None else self.digests.of(stands.start, stands.stop),
             "firstNs": edges[0],
             "lastNs": edges[1],
             "notes": "; ".join(notes)[:2000],
