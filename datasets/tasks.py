@@ -225,7 +225,7 @@ def fsck(run: Any) -> dict[str, Any]:
 
 @registry.handler(
     chores.job_of(Chore.SCRUB),
-    "Re-read stored files",
+    "Read stored files again",
     phases=("reading",),
     reuses="Files that were read are not read again; it goes on with the oldest reading.",
 )

@@ -25,7 +25,7 @@ FILTERS = [
     OpenApiParameter("freshness", str, enum=list(catalog.STATES)),
     OpenApiParameter("vendor", str),
 ]
-ENTRY = shapes.answer_of("LakeEntryAnswer", entry=show.EntrySerializer())
+ENTRY = shapes.answer_of("LakeEntryAnswer", entry=show.LakeEntrySerializer())
 
 
 class LakeView(QueryView):
@@ -60,7 +60,7 @@ class Entries(QueryView):
     @extend_schema(
         operation_id="lake_entries",
         parameters=[*FILTERS, *shapes.PAGING],
-        responses=shapes.page_of(show.EntrySerializer),
+        responses=shapes.page_of(show.LakeEntrySerializer),
     )
     def get(self, request: Request) -> Response:
         """List entries by table and instrument."""

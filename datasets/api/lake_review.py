@@ -157,7 +157,7 @@ class QuarantineDetail(QueryView):
         return respond(request, {"quarantine": show.quarantine(self.find(LakeQuarantine, ref))})
 
 
-class ReasonRequest(serializers.Serializer):
+class SettleRequest(serializers.Serializer):
     """Why."""
 
     reason = serializers.CharField(min_length=review.REASON_LEAST, max_length=2000)
@@ -168,7 +168,7 @@ class Release(QueryView):
 
     @extend_schema(
         operation_id="lake_quarantine_release",
-        request=ReasonRequest,
+        request=SettleRequest,
         responses={
             202: shapes.answer_of(
                 "QuarantineReleased", quarantine=show.QuarantineSerializer(), job=jobs.JobSerializer()
@@ -179,7 +179,7 @@ class Release(QueryView):
     def post(self, request: Request, ref: str) -> Response:
         """Commit the refused rows with a reviewer's word; audited."""
         held = self.find(LakeQuarantine, ref)
-        job = review.release(self.actor, held, self.parsed(ReasonRequest)["reason"])
+        job = review.release(self.actor, held, self.parsed(SettleRequest)["reason"])
         payload = {"quarantine": show.quarantine(held), "job": jobs.render(job)}
         return respond(request, payload, 202, {"Location": f"/v1/jobs/{job.ref}"})
 
@@ -187,11 +187,11 @@ class Release(QueryView):
 class Dismiss(QueryView):
     """Keep refused rows out."""
 
-    @extend_schema(operation_id="lake_quarantine_dismiss", request=ReasonRequest, responses={201: QUARANTINE})
+    @extend_schema(operation_id="lake_quarantine_dismiss", request=SettleRequest, responses={201: QUARANTINE})
     @idempotency.once
     def post(self, request: Request, ref: str) -> Response:
         """Settle that refused rows stay out; audited. Their file is kept."""
-        held = review.dismiss(self.actor, self.find(LakeQuarantine, ref), self.parsed(ReasonRequest)["reason"])
+        held = review.dismiss(self.actor, self.find(LakeQuarantine, ref), self.parsed(SettleRequest)["reason"])
         return respond(request, {"quarantine": show.quarantine(held)}, 201)
 
 

@@ -13,7 +13,7 @@ from datasets.models import Instrument, LakeCommit, LakeEntry, LakePartition, La
 from tradenexus import ids
 
 
-class EntrySerializer(serializers.Serializer):
+class LakeEntrySerializer(serializers.Serializer):
     """One instrument of one table."""
 
     id = serializers.CharField()
