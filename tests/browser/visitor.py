@@ -25,7 +25,7 @@ _DRAWN = (
 # What is read only once somebody scrolls to it rests until then.
 _RESTLESS = (
     "() => [...document.querySelectorAll('main .skeleton, main .htmx-request')].filter(part => part.checkVisibility())"
-    ".filter(part => !part.closest('[hx-trigger=revealed]:not(.htmx-request)')"
+    ".filter(part => !part.closest('[hx-trigger^=intersect]:not(.htmx-request)')"
     " || part.getBoundingClientRect().top < innerHeight).map(part => part.outerHTML.slice(0, 240))"
 )
 _SHIFTS = (
