@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Literal, Self
@@ -17,13 +17,13 @@ from uuid import UUID
 from datasets.uploads import disk, threads
 from datasets.uploads.durable import Writer
 from datasets.uploads.errors import UploadCut, UploadTooLarge
+from datasets.uploads.reception import Receive, Reception
 from tradenexus.errors import ProblemError
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 Ending = Literal["whole", "cut", "idle", "asked", "over", "stopping"]
 
-# A batch is one block (see `reception`), or messages of the server until they are this many bytes. uvicorn's have up to
-# 320 KiB, so that the batch in flight and the next one are 1 MiB at the most: what a killed process takes along.
+# Messages of the server are collected until they are this many bytes. uvicorn's have up to 320 KiB, so that the batch
+# in flight and the next one are 1 MiB at the most: what a killed process takes along.
 BATCH_BYTES = 192 << 10
 QUIET_S = 1.0  # a holder whose client has been silent this long lets go when asked
 STOP_S = 8.0
@@ -98,11 +98,17 @@ class Batches:
         """Take one part; False when it goes past the declared length (what fits is kept)."""
         fits = len(part) <= self._room
         self.keep(part)
-        if self._size >= BATCH_BYTES or isinstance(part, memoryview):  # a view is good only until the next but one
+        if self._size >= BATCH_BYTES:
             before, self._flight = self._flight, self._line.submit(self._writer.write, self._take())
             if before:
                 await threads.finished(before)
         return fits
+
+    async def add_on(self, part: bytes | memoryview, source: Reception) -> bool:
+        """Write what came of a body that is taken directly, and what is there of the rest; True when it is whole."""
+        self.keep(part)
+        await threads.finished(self._line.submit(self._write_on, self._take(), source.reader()))
+        return source.went_on()
 
     def keep(self, part: bytes | memoryview) -> None:
         """Take a part without starting a write."""
@@ -119,6 +125,12 @@ class Batches:
     def close_now(self) -> None:
         """Write what is left and save, holding up the event loop: only when the server stops."""
         self._line.submit(self._end, self._take(), self._writer.abandon).result(STOP_S)
+
+    def _write_on(
+        self, parts: list[bytes | memoryview], read_on: Callable[[Callable[[Sequence[memoryview]], None]], None]
+    ) -> None:
+        self._writer.write(parts)
+        read_on(self._writer.write)
 
     def _end(self, parts: list[bytes | memoryview], verb: Callable[[], None]) -> None:
         self._writer.write(parts)
@@ -218,6 +230,7 @@ async def gather(receive: Receive, most: int, idle_s: float, on_read: Callable[[
 
 
 async def _collect(receive: Receive, batches: Batches, watch: Watch) -> Ending:
+    direct = getattr(receive, "__self__", None)
     with watch:
         try:
             while True:
@@ -225,9 +238,12 @@ async def _collect(receive: Receive, batches: Batches, watch: Watch) -> Ending:
                 if message["type"] == "http.disconnect":
                     batches.keep(_left_behind(receive))
                     return "cut"
-                if not await batches.add(message.get("body", b"")):
+                if isinstance(direct, Reception):
+                    if await batches.add_on(message["body"], direct):
+                        return "whole"
+                elif not await batches.add(message.get("body", b"")):
                     return "over"
-                if not message.get("more_body"):
+                elif not message.get("more_body"):
                     return "whole"
                 if watch.reason:  # said while the body was not waiting for its client
                     return watch.reason
