@@ -62,14 +62,45 @@ class _Work:
         self.table = tables.find(given["table"])
         self.calendar = given["calendar"]
         self.new = self._offered()
-        self.days = partitions.session_days(self.table, self.calendar, _ns(self.new))
-        self.found = judging.sessions(self.days)
-        judging.check_values(self.table, self.new, self.found, signed=given["signed"])
-        spans = set(partitions.span_start(self.table.span, _ns(self.new)).tolist())
+        self.days = self._days(self.new)
+        spans = self._spans()
         self.context = self._standing([each for each in given["members"] if each["spanStartNs"] not in spans][-1:])
         self.old = self._standing([each for each in given["members"] if each["spanStartNs"] in spans])
-        self.old_days = partitions.session_days(self.table, self.calendar, _ns(self.old))
+        self.old_days = self._days(self.old)
+        self.whole, self.offered, self.offered_days = self.new, self.new, self.days
+        self.fills = given["policy"] == merging.FILL
+        self.compared = judging.sessions(self.days)
+        if self.fills:
+            self._fill()
+        self.found = judging.sessions(self.days) if self.fills else self.compared
+        judging.check_values(self.table, self.new, self.found, signed=given["signed"])
         self.before = self._before()
+
+    def _days(self, rows: pa.Table) -> np.ndarray:
+        return partitions.session_days(self.table, self.calendar, _ns(rows))
+
+    def _spans(self) -> set[int]:
+        """Return the spans that the offered rows fall into; of a fill also those between them, which judge it."""
+        spans = set(partitions.span_start(self.table.span, _ns(self.new)).tolist())
+        if self.given["policy"] == merging.FILL and spans:
+            standing = (each["spanStartNs"] for each in self.given["members"])
+            spans |= {span for span in standing if min(spans) <= span <= max(spans)}
+        return spans
+
+    def _fill(self) -> None:
+        """Keep of the offer what the lake lacks, and judge it among the rows that stand around it.
+
+        A session is judged whole, also when one bar of it was missing, and by the session that stands before it.
+        """
+        fresh = merging.absent(self.table, self.old, self.new, self.old_days, self.days)
+        self.offered, self.offered_days = self.new.filter(pa.array(fresh)), self.days[fresh]
+        self.new, self.days = self.offered, self.offered_days
+        if not len(self.days):
+            return
+        around = (self.old_days >= self.days[0]) & (self.old_days <= self.days[-1])
+        parts = [self.old.filter(pa.array(around)), self.offered]
+        self.new = merging.ordered(self.table, pa.concat_tables(parts)).combine_chunks()
+        self.days = self._days(self.new)
 
     # --- reading
 
@@ -105,7 +136,7 @@ class _Work:
         if not len(self.days):
             return before
         earlier = pa.concat_tables([self.context, self.old.filter(pa.array(self.old_days < self.days[0]))])
-        days = partitions.session_days(self.table, self.calendar, _ns(earlier))
+        days = self._days(earlier)
         earlier, days = earlier.filter(pa.array(days < self.days[0])), days[days < self.days[0]]
         known = judging.sessions(days)[-judging.HISTORY :]
         lax = rules.Rules(toxic_up_pct=float("inf"))
@@ -115,24 +146,42 @@ class _Work:
     # --- judging and joining
 
     def finish(self) -> dict[str, Any]:
-        verdicts.mixed_adjustment(self.table, self.old, self.new, self.found)
-        verdicts.vendors_differ(self.given, self.limits, self.table, self.old, self.new, self.found)
+        self._compare()
         judging.judge(self.table, self.new, self.found, self.limits, self.before, self._splits())
+        # Of a fill, sessions that nothing is added to were only looked at: their verdicts stand.
+        added = set(self.offered_days.tolist())
+        self.found = [each for each in self.found if not self.fills or each.day in added]
         self._let_in()
         refused = {each.day for each in self.found if verdicts.is_red(each)}
-        good = ~np.isin(self.days, list(refused))
-        joined, changes = self._join(self.new.filter(pa.array(good)), self.days[good])
+        good = ~np.isin(self.offered_days, list(refused))
+        joined, changes = self._join(self.offered.filter(pa.array(good)), self.offered_days[good])
         segments = self._segments(joined)
-        days = partitions.session_days(self.table, self.calendar, _ns(joined))
+        days = self._days(joined)
         touched = verdicts.Touched(self.table, self.calendar, self.given, self.found, joined, days)
         return {
             "instrument": self.given["instrument"],
             "segments": segments,
-            "partitions": touched.partitions(),
+            "partitions": self._owned(touched.partitions()),
             "quarantine": self._quarantine(refused),
             "changes": asdict(changes),
             "nextDueNs": self._next_due(joined),
         }
+
+    def _compare(self) -> None:
+        """Hold all that was offered against the lake; what a fill leaves out tells of what it adds."""
+        offered = self.whole if self.fills else self.new
+        verdicts.mixed_adjustment(self.table, self.old, offered, self.compared)
+        verdicts.vendors_differ(self.given, self.limits, self.table, self.old, offered, self.compared)
+        if self.fills:
+            told = {each.day: each for each in self.compared}
+            for session in self.found:
+                for code in told[session.day].codes if session.day in told else ():
+                    session.add(code, "; ".join(told[session.day].notes))
+
+    def _owned(self, made: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """A session that a fill added to stays its vendor's: that one may restate it, who filled it may not."""
+        held: dict[str, str] = self.given["vendors"] if self.fills else {}
+        return [{**each, "vendor": held[str(each["day"])]} if str(each["day"]) in held else each for each in made]
 
     def _splits(self) -> dict[int, float]:
         """Return the splits that the lake knows of this instrument, by day."""
@@ -164,7 +213,8 @@ class _Work:
         own = ranks.get(self.given["vendor"], len(ranks))
 
         def wins(day: int) -> bool:
-            return policy == merging.NEWER or own <= ranks.get(held.get(str(day), ""), len(ranks))
+            preferred = own <= ranks.get(held.get(str(day), ""), len(ranks))
+            return policy == merging.NEWER or (policy != merging.FILL and preferred)
 
         by_day = {int(day): wins(int(day)) for day in np.unique(new_days)}
         if self.table.unit == tables.SESSION:

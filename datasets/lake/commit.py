@@ -136,6 +136,8 @@ def _work(offer: Offer, base: state.Base, stack: ExitStack) -> dict[str, Any]:
 
 def _needed(offer: Offer, members: list[LakeMember]) -> list[LakeMember]:
     """Leave out damaged segments that are not needed: those the offer covers, and the one before what it touches."""
+    if offer.policy == rules.FILL:
+        return members  # what stands is kept, so it must be readable
     first = dates.span_start_of(tables.find(offer.table).span, offer.start_ns)
     return [
         each

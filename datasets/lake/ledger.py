@@ -48,7 +48,7 @@ def write(
             digest=each["digest"],
             first_ns=each["firstNs"],
             last_ns=each["lastNs"],
-            vendor=offer.vendor,
+            vendor=each.get("vendor", offer.vendor),
             fetched_at=offer.fetched_at,
             notes=each["notes"],
             commit=commit,

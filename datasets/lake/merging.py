@@ -1,6 +1,7 @@
 """Joins offered rows with those of the lake, by key or by session, under a policy; says exactly what would change.
 
-Arrow tables in canonical order in and out. Newer wins, a vendor of higher rank wins, or a difference is refused.
+Arrow tables in canonical order in and out. Newer wins, a vendor of higher rank wins, what
+stands wins, or a difference is refused.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datasets.lake.rules import NEWER, POLICIES, RANK, REFUSE
+from datasets.lake.rules import FILL, NEWER, POLICIES, RANK, REFUSE
 from datasets.market import tables
 from datasets.market.tables import Table
 
-__all__ = ["NEWER", "POLICIES", "RANK", "REFUSE", "Changes", "by_key", "by_session", "differing", "digest", "ordered"]
-__all__ += ["shared", "unsorted"]
+__all__ = ["FILL", "NEWER", "POLICIES", "RANK", "REFUSE", "Changes", "absent", "by_key", "by_session", "differing"]
+__all__ += ["digest", "ordered", "shared", "unsorted"]
 SAMPLES = 20
 
 
@@ -96,9 +97,18 @@ def shared(table: Table, old: pa.Table, new: pa.Table) -> tuple[np.ndarray, np.n
     return _matches(table, old, new)
 
 
+def absent(table: Table, old: pa.Table, new: pa.Table, old_days: np.ndarray, new_days: np.ndarray) -> np.ndarray:
+    """Return which rows of `new` the lake lacks: by key, of ticks by session (bool per new row)."""
+    if not table.key:
+        return ~np.isin(new_days, old_days)
+    out = np.ones(new.num_rows, dtype=bool)
+    out[_matches(table, old, new)[1]] = False
+    return out
+
+
 def ordered(table: Table, rows: pa.Table) -> pa.Table:
-    """Return rows sorted by key."""
-    if len(table.key) == 1:
+    """Return rows sorted by key, ticks by time."""
+    if len(table.key) < 2:
         ns = _ns(rows)
         if len(ns) < 2 or (ns[1:] > ns[:-1]).all():
             return rows

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db.models import Q, Sum
 
-from datasets.lake import ledger, state
+from datasets.lake import ledger, rules, state
 from datasets.lake.offers import Offer
 from datasets.market import ranges, tables
 from datasets.models import LakeCommit, LakeEntry, LakeMember, LakeQuarantine, LakeRevision, LakeSegment
@@ -84,14 +84,18 @@ def _entry(base: state.Base) -> LakeEntry:
 
 def _advance(entry: LakeEntry, base: state.Base, offer: Offer, work: dict[str, Any], now: datetime) -> None:
     """Take the entry: no other commit may have moved it. Its revision rises only when its content does."""
-    entry.fetched_at = max(filter(None, [entry.fetched_at, offer.fetched_at]))
+    # Who fills gaps of the past says nothing of how fresh the entry is, nor whose its newest rows are.
+    fills = offer.policy == rules.FILL and entry.fetched_at is not None
+    if not fills:
+        entry.fetched_at = max(filter(None, [entry.fetched_at, offer.fetched_at]))
+        entry.vendor = offer.vendor
     read = entry.updated_at  # a commit that changed no row may have changed the coverage
     if offer.claims:
         claimed = [*map(tuple, entry.coverage), (offer.start_ns, offer.end_ns)]
         entry.coverage = [list(each) for each in ranges.union(claimed)]
     due = work["nextDueNs"]
     entry.expected_next = None if due is None else datetime.fromtimestamp(due / 1e9, UTC)
-    entry.vendor, entry.calendar, entry.updated_at = offer.vendor, base.instrument.calendar, now
+    entry.calendar, entry.updated_at = base.instrument.calendar, now
     new = entry.revision + bool(work["segments"])
     unmoved = LakeEntry.everyone.filter(id=entry.id, revision=entry.revision)
     unmoved = unmoved.filter(updated_at=read) if read else unmoved.filter(updated_at__isnull=True)
