@@ -1,0 +1,117 @@
+"""Gaps of one entry: the bars or sessions that its calendar expects in a window, less those whose rows are there.
+
+Times are int64 nanoseconds UTC, ranges half-open. A bar is there when a row carries exactly its time: a row off the
+grid stands for none, and two rows stand for one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from datasets.market import calendars, intervals, partitions, tables
+from datasets.market.calendars import Sessions
+from datasets.market.intervals import DAY
+from datasets.market.tables import Table
+
+# Whole sessions; bars of sessions that have others; time between two rows where no calendar is known.
+MISSING, MISSING_ROWS, GAP = "MISSING", "MISSING_ROWS", "GAP"
+KINDS = (MISSING, MISSING_ROWS, GAP)
+
+
+class Gap(NamedTuple):
+    """Rows that are missing in [start_ns, end_ns): `count` bars; sessions of a table without an interval."""
+
+    start_ns: int
+    end_ns: int
+    count: int
+    kind: str
+
+
+class Window(NamedTuple):
+    """Where to look: [start_ns, end_ns) as far as it is over at `now_ns`.
+
+    `excused` are days (since 1970) of which nothing more is expected. Without a calendar, rows farther apart than
+    `hole_ns` have a gap between them.
+    """
+
+    start_ns: int
+    end_ns: int
+    now_ns: int
+    excused: frozenset[int] = frozenset()
+    hole_ns: int = 5 * DAY
+
+
+def find(table: Table, calendar: str, times: np.ndarray, window: Window) -> list[Gap]:
+    """Return the gaps of a window in order, given the times of the rows that are there (rising)."""
+    if table.family == tables.EVENTS or window.start_ns >= window.end_ns:
+        return []
+    if not calendar:
+        return _between(table, times, window)
+    held = calendars.sessions(calendar, window.start_ns - 2 * DAY, window.end_ns + 2 * DAY)
+    excused = np.isin(held.label_ns // DAY, list(window.excused))
+    held = Sessions(held.name, held.label_ns[~excused], held.open_ns[~excused], held.close_ns[~excused])
+    if table.interval == "1d":
+        return _days(table, held, calendar, times, window)
+    if table.family == tables.BARS:
+        return _bars(intervals.parse(table.interval), held, times, window)
+    return _sessions(held, times, window)
+
+
+def _between(table: Table, times: np.ndarray, window: Window) -> list[Gap]:
+    step = (intervals.parse(table.interval).duration_ns or DAY) if table.interval else 1
+    found = []
+    for at in np.flatnonzero(np.diff(times) > window.hole_ns).tolist():
+        start, end = max(int(times[at]) + step, window.start_ns), min(int(times[at + 1]), window.end_ns)
+        if start < end:
+            found.append(Gap(start, end, 1, GAP))
+    return found
+
+
+def _days(table: Table, held: Sessions, calendar: str, times: np.ndarray, window: Window) -> list[Gap]:
+    """Of daily bars, each session has the day that begins with the earliest stamp which the entry's bars have."""
+    days = partitions.session_days(table, calendar, times)
+    offsets = times - days * DAY
+    low = int(offsets.min()) if len(offsets) else 0
+    high = min(int(offsets.max()), low + DAY - 1) if len(offsets) else 0
+    stamps = held.label_ns + high
+    wanted = (stamps >= window.start_ns) & (stamps < window.end_ns) & (held.close_ns <= window.now_ns)
+    wanted &= ~np.isin(held.label_ns // DAY, days)
+    return [Gap(label + low, label + low + DAY, 1, MISSING) for label in held.label_ns[wanted].tolist()]
+
+
+def _sessions(held: Sessions, times: np.ndarray, window: Window) -> list[Gap]:
+    """Of ticks, only a session without any is known to be missing."""
+    wanted = (held.open_ns >= window.start_ns) & (held.open_ns < window.end_ns) & (held.close_ns <= window.now_ns)
+    ends = np.minimum(held.close_ns, window.end_ns)
+    empty = np.searchsorted(times, held.open_ns) == np.searchsorted(times, held.close_ns)
+    opens, ends = held.open_ns[wanted & empty].tolist(), ends[wanted & empty].tolist()
+    return [Gap(start, end, 1, MISSING) for start, end in zip(opens, ends, strict=True)]
+
+
+def _bars(interval: intervals.Interval, held: Sessions, times: np.ndarray, window: Window) -> list[Gap]:
+    step = interval.duration_ns or DAY
+    found = []
+    end_ns = min(window.end_ns, window.now_ns - step + 1)
+    near = (held.close_ns > window.start_ns) & (held.open_ns < end_ns)
+    for opened, closed in zip(held.open_ns[near].tolist(), held.close_ns[near].tolist(), strict=True):
+        first = int(interval.floor(opened))
+        bars = np.arange(first, closed, step, dtype=np.int64)
+        own = times[np.searchsorted(times, first) : np.searchsorted(times, closed)]
+        there = np.isin(bars, own)
+        # The first bar of a session that opens inside a bucket may carry the time of either.
+        there[0] |= first < opened and bool(np.isin(opened, own))
+        kind = MISSING if not len(own) else MISSING_ROWS
+        lacking = bars[~there & (bars >= window.start_ns) & (bars < end_ns)]
+        found += [Gap(start, end, (end - start) // step, kind) for start, end in _runs(lacking, step)]
+    return found
+
+
+def _runs(stamps: np.ndarray, step: int) -> list[tuple[int, int]]:
+    if not len(stamps):
+        return []
+    breaks = np.flatnonzero(np.diff(stamps) != step)
+    starts = stamps[np.concatenate(([0], breaks + 1))]
+    ends = stamps[np.concatenate((breaks, [len(stamps) - 1]))] + step
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))
