@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from backfill.api import ingests, vendors
+from backfill.api import ingests, repairs, vendors
 
 urlpatterns = [
     path("v1/vendors", vendors.VendorList.as_view()),
@@ -10,4 +10,6 @@ urlpatterns = [
     path("v1/lake/ingests", ingests.IngestList.as_view()),
     path("v1/lake/ingests/<str:ref>", ingests.IngestDetail.as_view()),
     path("v1/lake/ingests/<str:ref>/items", ingests.IngestItems.as_view()),
+    path("v1/lake/repairs", repairs.RepairList.as_view()),
+    path("v1/lake/repairs/<str:ref>", repairs.RepairDetail.as_view()),
 ]

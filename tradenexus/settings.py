@@ -252,6 +252,12 @@ NEXUS_INGEST_OVERLAP_DAYS = env.integer("NEXUS_INGEST_OVERLAP_DAYS", 7)
 NEXUS_INGEST_BATCH = env.integer("NEXUS_INGEST_BATCH", 25, 1)  # instruments of one job
 NEXUS_INGEST_ROWS = env.integer("NEXUS_INGEST_ROWS", 2_000_000, 1)  # of one commit, and what reaches it
 NEXUS_INGEST_WORKSPACE = env.text("NEXUS_INGEST_WORKSPACE")
+# What one repair of gaps may spend (backfill.repair); what is left over is the next one's.
+NEXUS_REPAIR_RANGES = env.integer("NEXUS_REPAIR_RANGES", 500, 1)
+NEXUS_REPAIR_CALLS = env.integer("NEXUS_REPAIR_CALLS", 1_000, 1)
+NEXUS_REPAIR_ROWS = env.integer("NEXUS_REPAIR_ROWS", 2_000_000, 1)
+NEXUS_REPAIR_CLOSE_HOURS = env.integer("NEXUS_REPAIR_CLOSE_HOURS", 96)  # gaps at most so far apart are one range
+NEXUS_REPAIR_ASK_AGAIN_DAYS = env.integer("NEXUS_REPAIR_ASK_AGAIN_DAYS", 30)
 
 # --- Lona ------------------------------------------------------------------------------------------------------------
 LONA_GATEWAY_URL = env.text("LONA_GATEWAY_URL", "https://gateway.lona.agency").rstrip("/")

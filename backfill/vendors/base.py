@@ -22,7 +22,8 @@ Facts = Mapping[str, str]
 class Capability:
     """A lake table that a vendor can fill. Empty `asset_types` or `venues`: any; `instruments` None: any it is asked.
 
-    `interval` is the table's, empty for ticks and events.
+    `interval` is the table's, empty for ticks and events. `since_ns`: it has nothing earlier of any instrument; None
+    when nobody can say.
     """
 
     table: str
@@ -30,6 +31,7 @@ class Capability:
     asset_types: tuple[str, ...] = ()
     venues: tuple[str, ...] = ()
     instruments: frozenset[str] | None = None
+    since_ns: int | None = None
 
     def covers(self, instrument: str, asset_type: str = "") -> bool:
         """Tell whether an instrument (`VENUE:SYMBOL`) can be asked for; an empty type is not held against it."""

@@ -71,3 +71,29 @@ def answering(settings):
     vendor.ANSWERS.clear()
     vendor.CALLS.clear()
     return vendor.ANSWERS
+
+
+@pytest.fixture
+def ranged(settings):
+    """Configure two vendors, `ranged` before `other`: `ranged["other"] = {time: close}` is what that one has."""
+    from tests.kit import ranged as vendor
+
+    settings.NEXUS_VENDORS = ["tests.kit.ranged", "tests.kit.ranged_other"]
+    for each in (vendor.HELD, vendor.CALLS, vendor.SINCE):
+        each.clear()
+    return vendor.HELD
+
+
+@pytest.fixture
+def repaired(work):
+    """Ask for a repair over the API, run its job, return (the run, its items)."""
+
+    def do(person, run=True, **body) -> tuple[dict, list[dict]]:
+        answer = person.api.post("/v1/lake/repairs", body, format="json")
+        assert answer.status_code == 202, answer.json()
+        if run:
+            work()
+        told = person.api.get(f"/v1/lake/repairs/{answer.json()['repair']['id']}?limit=200").json()
+        return told["repair"], told["items"]
+
+    return do

@@ -1,0 +1,93 @@
+"""Whom to ask for gaps: vendors in order of preference, less those that have answered for them lately."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+
+from backfill.gaps import asks
+from backfill.gaps.holes import Gap
+from backfill.models import RepairItem, VendorAnswer
+from backfill.vendors import registry
+from backfill.vendors.registry import Listed
+from datasets.market.ranges import Range
+from datasets.models import Instrument, LakeEntry
+from tradenexus import db
+
+
+class Vendors:
+    """The vendors of this installation, and what they have answered for in one workspace.
+
+    With `again` earlier answers count for nothing.
+    """
+
+    def __init__(self, tenant_id: UUID, again: bool = False):
+        self.tenant_id, self.again = tenant_id, again
+        self.listed = [each for each in registry.listed() if each.vendor]
+        self.cutoff = db.now() - timedelta(days=settings.NEXUS_REPAIR_ASK_AGAIN_DAYS)
+        self._types: dict[str, str] = {}
+
+    def able(self, table: str, instrument: str) -> list[tuple[Listed, int]]:
+        """Return who can fill a table of an instrument, the preferred one first, and from when each has anything."""
+        if instrument not in self._types:
+            known = Instrument.of(self.tenant_id).filter(name=instrument, valid_until=None)
+            self._types[instrument] = known.values_list("type", flat=True).first() or ""
+        found = []
+        for each in self.listed:
+            for one in each.capabilities:
+                if one.table == table and one.covers(instrument, self._types[instrument]):
+                    found.append((each, one.since_ns if one.since_ns is not None else -(2**63)))
+                    break
+        return found
+
+    def genesis(self, entry: LakeEntry) -> int | None:
+        """Return the first time for which any vendor can have a row of an entry, None when nobody can say."""
+        starts = [since for _, since in self.able(entry.table, entry.instrument)]
+        return min(starts, default=-(2**63)) if starts and min(starts) > -(2**63) else None
+
+    def answered(self, table: str, instrument: str) -> dict[str, list[Range]]:
+        """Return the ranges of an entry that vendors have answered for and are not asked for again yet."""
+        if self.again:
+            return {}
+        rows = VendorAnswer.of(self.tenant_id).filter(table=table, instrument=instrument, answered_at__gt=self.cutoff)
+        known: dict[str, list[Range]] = {}
+        for vendor, start, end in rows.values_list("vendor", "start_ns", "end_ns"):
+            known.setdefault(vendor, []).append((start, end))
+        return known
+
+    def open(self, entry: LakeEntry, gaps: Sequence[Gap]) -> list[Gap]:
+        """Return the gaps of an entry for which there is a vendor to ask."""
+        known = self.answered(entry.table, entry.instrument)
+        wanted: set[Gap] = set()
+        for listed, since in self.able(entry.table, entry.instrument):
+            wanted.update(_of(gaps, since, known.get(listed.name, [])))
+        return [gap for gap in gaps if gap in wanted]
+
+    def next(self, item: RepairItem) -> tuple[Listed, Range] | None:
+        """Return whom to ask next for what a range still lacks, and for which part of it; None when all were asked."""
+        done = {each["vendor"] for each in item.asked}
+        known = self.answered(item.table, item.instrument)
+        gaps = [Gap(*each) for each in item.gaps]
+        for listed, since in self.able(item.table, item.instrument):
+            wanted = [] if listed.name in done else _of(gaps, since, known.get(listed.name, []))
+            if wanted:
+                return listed, (wanted[0].start_ns, wanted[-1].end_ns)
+        return None
+
+    def remember(self, item: RepairItem, vendor: str, asked: Range, code: str) -> None:
+        """Write down that a vendor answered for a range of an item; inside the job's effect."""
+        key = {"table": item.table, "instrument": item.instrument, "vendor": vendor}
+        key |= {"start_ns": asked[0], "end_ns": asked[1]}
+        facts = {"code": code, "answered_at": db.now()}
+        VendorAnswer.of(self.tenant_id).update_or_create(defaults=facts, tenant_id=self.tenant_id, **key)
+
+    def forget(self) -> None:
+        """Remove answers that count for nothing any more."""
+        VendorAnswer.of(self.tenant_id).filter(answered_at__lte=self.cutoff).delete()
+
+
+def _of(gaps: Iterable[Gap], since: int, answered: list[Range]) -> list[Gap]:
+    return [gap for gap in asks.unanswered(gaps, answered) if gap.end_ns > since]

@@ -1,0 +1,312 @@
+"""The job of a repair: find gaps, ask vendors for them within the budgets, land and commit, write down what came of it.
+
+What has landed is written down before it is committed, and the commit's key is made of what landed: a job that is
+killed anywhere and run again fetches nothing twice that lies in staging, and commits nothing twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from backfill.gaps import detecting
+from backfill.gaps.holes import KINDS
+from backfill.landing import asking, zones
+from backfill.models import RepairItem, RepairRun, RepairState
+from backfill.repair import planning, settling
+from backfill.repair.asking import Vendors
+from backfill.vendors import errors
+from backfill.vendors.base import Request
+from backfill.vendors.registry import Listed
+from datasets.engine.children import ChildCancelled
+from datasets.lake import commit, rules, scan
+from datasets.lake.offers import Offer
+from datasets.market.ranges import Range
+from datasets.models import LakeCommit
+from tradenexus import db, failpoints, ids
+from tradenexus.errors import ProblemError, Unavailable
+from tradenexus.jobs.errors import Cancelled, LeaseLost
+from tradenexus.jobs.registry import RetryLater
+
+AGAIN = (errors.RateLimited, errors.Transient)  # these keep the item open: it is tried again
+
+
+def carry(run: Any) -> dict[str, Any]:
+    """Repair what the run is about; RetryLater while a vendor asks for patience."""
+    return _Repair(run, RepairRun.of(run.actor.tenant_id).get(id=ids.decode("rpr", run.params["repairId"]))).carry()
+
+
+class _Repair:
+    def __init__(self, run: Any, repair: RepairRun):
+        self.run, self.repair, self.rooms = run, repair, 0
+        self.vendors = Vendors(repair.tenant_id, bool(repair.selection.get("again")))
+        self.later: list[errors.VendorError] = []
+        self.passed: set[int] = set()
+        self.denied: dict[str, errors.VendorError] = {}
+
+    def carry(self) -> dict[str, Any]:
+        if not self.repair.detected_at:
+            self._detect()
+        self._forget_lost()
+        self._commit_landed()
+        while not any(isinstance(each, errors.RateLimited) for each in self.later):
+            self.run.check()
+            if not (asked := self._next()):
+                break
+            self._land(*asked)
+            self._commit_landed()
+        if self.later:
+            pauses = [getattr(each, "retry_after_s", None) or 0.0 for each in self.later]
+            raise RetryLater(f"{self.later[0].code}: {self.later[0].message}", max(pauses) or None)
+        counted = settling.counts(self.repair)
+        counted["left"] += self.repair.found.get("left", 0)
+        with self.run.effect() as effect:
+            effect.finish(counted)
+            settling.close(self.run.actor, self.repair)
+        zones.drop(self.repair.ref)
+        return counted
+
+    def _items(self, state: str) -> list[RepairItem]:
+        rows = RepairItem.objects.filter(run=self.repair, state=state).order_by("number")
+        return [item for item in rows if item.id not in self.passed]
+
+    def _room(self) -> Path:
+        self.rooms += 1
+        return Path(self.run.work_dir()) / f"room-{self.rooms}"
+
+    def _detect(self) -> None:
+        items, found = planning.plan(self.repair, self.vendors, self.run)
+        with self.run.effect():
+            RepairItem.objects.bulk_create(items, batch_size=200)
+            self.repair.found, self.repair.detected_at = found, db.now()
+            self.repair.save(update_fields=["found", "detected_at"])
+            self.vendors.forget()
+        failpoints.hit("repair.detected")
+
+    # --- asking
+
+    def _next(self) -> tuple[Listed, list[tuple[RepairItem, Range]]] | None:
+        """Return whom to ask now, and for which ranges: the oldest item's vendor, for those that are its turn too.
+
+        Items that no vendor is left for, or no budget, are ended on the way.
+        """
+        chosen, batch, size = None, [], 0
+        calls, rows = self._budget()
+        for item in self._items(RepairState.PENDING):
+            if len(batch) >= min(settings.NEXUS_INGEST_BATCH, max(calls, 0)) and batch:
+                break
+            turn = self._turn(item)
+            if turn is None:
+                continue
+            if calls <= 0 or rows <= 0:
+                over = "calls" if calls <= 0 else "rows"
+                self._conclude(item, f"the repair may take no more {over}; the next one goes on")
+                continue
+            listed, asked = turn
+            size += max(1, (asked[1] - asked[0]) // detecting.step_of(item.table)) if _counted(item) else 1
+            if (chosen and chosen.name != listed.name) or (size > rows and (batch or self._spent("rows"))):
+                if not batch:
+                    self._conclude(item, "its range holds more rows than the repair may still take")
+                    size = 0
+                    continue
+                break
+            chosen = listed
+            batch.append((item, asked))
+        return (chosen, batch) if chosen else None
+
+    def _turn(self, item: RepairItem) -> tuple[Listed, Range] | None:
+        """Return whom to ask for an item; one that was answered by all is ended, and who denies us is passed over."""
+        while turn := self.vendors.next(item):
+            if turn[0].name not in self.denied:
+                return turn
+            self._answered(item, turn[0].name, turn[1], self.denied[turn[0].name])
+        self._conclude(item)
+        return None
+
+    def _budget(self) -> tuple[int, int]:
+        calls, rows = settings.NEXUS_REPAIR_CALLS, settings.NEXUS_REPAIR_ROWS
+        return calls - self._spent("calls"), rows - self._spent("rows")
+
+    def _spent(self, what: str) -> int:
+        return int(self.repair.spent.get(what, 0))
+
+    def _spend(self, calls: int, rows: int) -> None:
+        """Write down what was spent; inside the effect."""
+        spent = {"calls": self._spent("calls") + calls, "rows": self._spent("rows") + rows}
+        RepairRun.of(self.repair.tenant_id).filter(id=self.repair.id).update(spent=spent)
+        self.repair.spent = spent
+
+    def _land(self, listed: Listed, batch: list[tuple[RepairItem, Range]]) -> None:
+        requests = [Request(item.table, item.instrument, *asked) for item, asked in batch]
+        answers = asking.ask(listed, requests, self._room(), self.run, max(1, self._budget()[1]))
+        for (item, asked), answer in zip(batch, answers, strict=False):
+            if isinstance(answer, asking.Landed):
+                self._keep(item, listed.name, asked, answer)
+            elif isinstance(answer, AGAIN):
+                self._put_off(item, answer)
+            else:
+                if isinstance(answer, errors.AccessDenied):
+                    self.denied[listed.name] = answer
+                self._answered(item, listed.name, asked, answer, calls=1)
+
+    def _keep(self, item: RepairItem, vendor: str, asked: Range, answer: asking.Landed) -> None:
+        kept = zones.keep(answer.path, self.repair.ref, f"{item.number:06d}.parquet")
+        item.landed = {
+            "vendor": vendor,
+            "asked": list(asked),
+            "name": kept.name,
+            "sha256": answer.sha256,
+            "rows": answer.rows,
+            "startNs": answer.start_ns,
+            "endNs": answer.end_ns,
+            "fetchedAt": answer.fetched_at.isoformat(),
+        }
+        with self.run.effect():
+            open_ = RepairItem.objects.filter(id=item.id, state=RepairState.PENDING)
+            open_.update(state=RepairState.LANDED, landed=item.landed, code="", reason="")
+            self._spend(1, answer.rows)
+        failpoints.hit("repair.landed")
+
+    def _put_off(self, item: RepairItem, told: errors.VendorError) -> None:
+        self.passed.add(item.id)
+        self.later.append(told)
+        with self.run.effect():
+            RepairItem.objects.filter(id=item.id).update(code=told.code, reason=told.message[:2000])
+            self._spend(1, 0)
+
+    def _answered(self, item: RepairItem, vendor: str, asked: Range, told: ProblemError, calls: int = 0) -> None:
+        """Write down that a vendor gave nothing for an item; the next one is asked."""
+        benign = isinstance(told, errors.NoData) and told.benign
+        self.run.log(f"{item}: {vendor}: {told.code}: {told.message}", "info" if benign else "warning")
+        item.asked = [*item.asked, _told(vendor, code=told.code, benign=benign, reason=told.message[:500])]
+        with self.run.effect():
+            RepairItem.objects.filter(id=item.id).update(asked=item.asked, code="", reason="")
+            if benign:
+                self.vendors.remember(item, vendor, asked, told.code)
+            if calls:
+                self._spend(calls, 0)
+
+    def _conclude(self, item: RepairItem, over: str = "") -> None:
+        with self.run.effect():
+            settling.conclude(item, over)
+
+    # --- committing
+
+    def _forget_lost(self) -> None:
+        """A staged file that is gone was removed by hand, or lies on another host: it is fetched again."""
+        for item in self._items(RepairState.LANDED):
+            if not zones.path(self.repair.ref, item.landed["name"]).is_file():
+                with self.run.effect():
+                    open_ = RepairItem.objects.filter(id=item.id, state=RepairState.LANDED)
+                    open_.update(state=RepairState.PENDING, landed={})
+
+    def _commit_landed(self) -> None:
+        """Commit what has landed, one range an entry at a time."""
+        while landed := self._items(RepairState.LANDED):
+            group: dict[str, RepairItem] = {}
+            for item in landed:
+                group.setdefault(str(item), item)
+            self._commit(list(group.values())[: settings.NEXUS_INGEST_BATCH])
+            total = self.repair.items.count()
+            self.run.progress("repair", total - self.repair.items.filter(settled_at=None).count(), total, "ranges")
+
+    def _commit(self, group: list[RepairItem]) -> None:
+        offers = [self._offer(item) for item in group]
+        given = {"operation": "repair", "key": _key(self.repair, group), "source": self.repair.ref, "run": self.run}
+        try:
+            made = commit.commit(self.run.actor, offers, room=self._room(), **given)
+        except (Cancelled, LeaseLost, ChildCancelled):
+            raise
+        except ProblemError as refused:
+            self._not_taken(group, refused)
+            return
+        failpoints.hit("repair.committed")
+        self._entered(group, made)
+
+    def _not_taken(self, group: list[RepairItem], refused: ProblemError) -> None:
+        """One of many is to blame: alone, each answers for itself."""
+        damaged = isinstance(refused, scan.SegmentDamaged)
+        if not damaged and (refused.status == Unavailable.status or isinstance(refused, commit.LakeBusy)):
+            raise RetryLater(f"{refused.code}: {refused.message}") from refused
+        if len(group) > 1:
+            for item in group:
+                self._commit([item])
+            return
+        (item,) = group
+        told = _told(item.landed["vendor"], code=refused.code, reason=refused.message[:500], rows=item.landed["rows"])
+        self._settle(item, told, [list(gap) for gap in item.gaps])
+
+    def _entered(self, group: list[RepairItem], made: LakeCommit) -> None:
+        """See what is still missing, of each range, and go on with the next vendor or end it."""
+        held = {each["entry"]: each["quarantined"] for each in made.summary["first"]}
+        tenant = self.repair.tenant_id
+        works = [(scan.entry_of(tenant, item.table, item.instrument), (item.start_ns, item.end_ns)) for item in group]
+        for item, found in zip(group, detecting.look(works, KINDS, self.run), strict=True):
+            if found.fault:
+                raise RetryLater(f"{item} cannot be read: {found.fault}")
+            left = [list(gap) for gap in found.gaps if _among(gap, item.gaps)]
+            before, after = (sum(gap[2] for gap in gaps) for gaps in (item.gaps, left))
+            told = _told(
+                item.landed["vendor"],
+                benign=not held.get(str(item)),
+                reason="it has no more" if after else "",
+                rows=item.landed["rows"],
+                filled=before - after,
+                held=held.get(str(item), 0),
+                commitId=made.ref,
+            )
+            self._settle(item, told, left)
+
+    def _settle(self, item: RepairItem, told: dict[str, Any], left: list[Any]) -> None:
+        staged = zones.path(self.repair.ref, item.landed["name"])
+        asked = (item.landed["asked"][0], item.landed["asked"][1])
+        if told["held"]:
+            told["reason"] = f"{told['held']} session(s) of it are in quarantine"
+        item.asked, item.gaps = [*item.asked, told], left
+        item.filled = item.missing - sum(gap[2] for gap in left)
+        with self.run.effect():
+            facts = {"asked": item.asked, "gaps": left, "filled": item.filled, "landed": {}}
+            landed = RepairItem.objects.filter(id=item.id, state=RepairState.LANDED)
+            landed.update(state=RepairState.PENDING, **facts)
+            if not told["code"]:
+                self.vendors.remember(item, told["vendor"], asked, "")
+            if not left:
+                settling.conclude(item)
+        staged.unlink(missing_ok=True)
+
+    def _offer(self, item: RepairItem) -> Offer:
+        landed = item.landed
+        return Offer(
+            item.table,
+            item.instrument,
+            (zones.path(self.repair.ref, landed["name"]),),
+            landed["startNs"],
+            landed["endNs"],
+            landed["vendor"],
+            datetime.fromisoformat(landed["fetchedAt"]),
+            policy=rules.FILL,
+        )
+
+
+def _told(vendor: str, **facts: Any) -> dict[str, Any]:
+    nothing = {"code": "", "benign": False, "reason": "", "rows": 0, "filled": 0, "held": 0, "commitId": ""}
+    return {"vendor": vendor, **nothing, **facts}
+
+
+def _counted(item: RepairItem) -> bool:
+    return detecting.step_of(item.table) > 1
+
+
+def _among(gap: Any, known: Sequence[Sequence[Any]]) -> bool:
+    return any(gap[0] < each[1] and gap[1] > each[0] for each in known)
+
+
+def _key(repair: RepairRun, group: Sequence[RepairItem]) -> str:
+    content = sorted([item.id, item.landed["vendor"], item.landed["sha256"]] for item in group)
+    return f"{repair.ref}:{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:40]}"
