@@ -6,7 +6,9 @@
 #   make test    the suite (DATABASE_URL and REDIS_URL choose what it runs on; ARGS="tests/jobs -k claim" narrows it)
 #   make soak    the longer forms of the tests about faults: many kills on the whole tape (minutes)
 #   make browser the pages in a real browser (needs chromium); pictures of every screen go to build/screenshots
+#   make flow-data   the nightly cycle: watched folder, stale entries, audit, features, export (exit 1 names the stage)
 #   make data-audit  drift and toxic sessions of the lake, as JSON (exit 1 when one is found)
+#   make data-repair the gaps of the lake, filled from vendors, as JSON (exit 1 when something failed)
 #   make bench   the figures in docs/figures.md          make lint types imports: style, types, import contracts
 #   PYTHON=...   which Python 3.11+ makes the virtual environment
 
@@ -19,10 +21,10 @@ PY = $(VENV)/bin/python
 STACK = $(PY) -m tradenexus.stack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime demo-data frontend demo up stop status test soak browser bench data-audit lint types imports docker-lint clean
+.PHONY: help setup runtime demo-data frontend demo up stop status test soak browser bench flow-data data-audit data-repair lint types imports docker-lint clean
 
 help:
-	@sed -n 's/^#//p' Makefile | head -11
+	@sed -n 's/^#//p' Makefile | head -13
 
 setup:
 	@requirements/install.sh $(VENV) base postgres s3 dask demo dev
@@ -58,6 +60,12 @@ soak: setup
 
 bench: setup
 	@$(PY) -m benchmarks $(or $(ARGS),all)
+
+flow-data: runtime
+	@NEXUS_HOME=$(NEXUS_HOME) $(PY) manage.py flow $(ARGS)
+
+data-repair: runtime
+	@NEXUS_HOME=$(NEXUS_HOME) $(PY) manage.py repair $(ARGS)
 
 data-audit: runtime
 	@NEXUS_HOME=$(NEXUS_HOME) $(PY) manage.py maintenance audit

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from backfill.api import ingests, repairs, vendors
+from backfill.pages import repairs as repair_pages
 
 urlpatterns = [
     path("v1/vendors", vendors.VendorList.as_view()),
@@ -12,4 +13,6 @@ urlpatterns = [
     path("v1/lake/ingests/<str:ref>/items", ingests.IngestItems.as_view()),
     path("v1/lake/repairs", repairs.RepairList.as_view()),
     path("v1/lake/repairs/<str:ref>", repairs.RepairDetail.as_view()),
+    path("lakehouse/repairs/", repair_pages.Repairs.as_view(), name="repairs"),
+    path("lakehouse/repairs/<str:ref>/", repair_pages.Repair.as_view()),
 ]

@@ -11,6 +11,7 @@ The variable is read once, at import; production mode ignores it. The places, in
     a job's transaction  jobs.effect (before its commit) jobs.effect_committed: of ingest, validation, candles, and
                          each step of a publication
     ingestion            ingestion.landed ingestion.committed
+    repair of gaps       repair.detected repair.landed repair.committed
     ingest               ingest.verified ingest.stored ingest.committed
     the lake is changed  lake.segment_put lake.stored lake.swapping lake.swapped
     a snapshot's files   snapshots.file_placed snapshots.placed snapshots.cleared snapshots.matrix_stored

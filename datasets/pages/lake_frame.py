@@ -107,6 +107,7 @@ class EntryPage(Page):
             "menu": [
                 ("What is said of the instrument", f"/lakehouse/instruments/{quote(entry.instrument, safe=':')}/"),
                 ("Data quality", "/lakehouse/quality/"),
+                ("Repair gaps", f"/lakehouse/repairs/?entries={quote(str(entry), safe=':/')}"),
             ],
         }
         return own | context

@@ -74,7 +74,11 @@ class LakeList(Page):
         }
 
 
-MENU = [("Data quality", "/lakehouse/quality/"), ("Instruments", "/lakehouse/instruments/")]
+MENU = [
+    ("Data quality", "/lakehouse/quality/"),
+    ("Instruments", "/lakehouse/instruments/"),
+    ("Gap repair", "/lakehouse/repairs/"),
+]
 
 
 def rows_of(found: list[LakeEntry]) -> list[Row]:

@@ -63,6 +63,8 @@ ROWS: dict[str, tuple[str | None, dict]] = {
     "v1/lake/ingests": (None, {}),
     "v1/lake/ingests/<ref>": ("ing", {}),
     "v1/lake/ingests/<ref>/items": ("ing", {}),
+    "v1/lake/repairs": (None, {}),
+    "v1/lake/repairs/<ref>": ("rpr", {}),
     "v1/datasets/<ref>": ("ds", {}),
     "v1/datasets/<ref>/uploads:complete": ("ds", {}),
     "v1/datasets/<ref>/validate": ("ds", {}),
@@ -184,7 +186,7 @@ CALLS = [(route.path, method) for route in routes() for method in route.methods]
 @pytest.fixture
 def things(owner, tmp_path):
     """One of everything, all the owner's."""
-    from backfill.models import IngestRun
+    from backfill.models import IngestRun, RepairRun
     from datasets.models import BulkAction, ExportBundle, SavedView, UploadSession
     from lona.models import Backtest, Publication, Strategy
     from tradenexus.jobs.models import Job
@@ -213,16 +215,18 @@ def things(owner, tmp_path):
         )
         snapshot = _snapshot(tenant)
         ingest = IngestRun.everyone.create(tenant=tenant)
+        repair = RepairRun.everyone.create(tenant=tenant, selection=NOTHING_SAID)
         bulk = BulkAction.everyone.create(tenant=tenant, user=owner.user, action="archive", total=0)
         catalog = factories.catalog_row(owner)
         view = SavedView.everyone.create(tenant=tenant, user=owner.user, name="v", query="state=ready", shared=True)
         export = ExportBundle.everyone.create(tenant=tenant, night=date(2024, 1, 1), created_at=db.now())
     key = ApiKey.of(tenant.id).get(user=owner.user)
     rows = (version.dataset, upload, job, publication, strategy, backtest, bulk, view, key)
-    rows = (*rows, export, snapshot, ingest)
+    rows = (*rows, export, snapshot, ingest, repair)
     return {row.prefix: row.ref for row in rows} | catalog
 
 
+NOTHING_SAID = {"entries": [], "from": "", "to": "", "kinds": [], "again": False}  # of a repair
 # What stands for each part of an address.
 PARTS = {
     "<number>": "1",

@@ -60,7 +60,7 @@ class Ranged:
         if not stamps:
             raise NoData("nothing in this range", benign=True)
         closes = [float(answer[each]) for each in stamps]
-        columns = {"ts_event": stamps, **{name: closes for name in ("open", "high", "low", "close")}}
+        columns = {"ts_event": stamps, **dict.fromkeys(("open", "high", "low", "close"), closes)}
         columns["volume"] = [10.0] * len(stamps)
         end = stamps[-1] + (intervals.parse(tables.find(request.table).interval).duration_ns or 1)
         yield Page(columns, stamps[0], min(end, request.end_ns), datetime.now(UTC))

@@ -13,7 +13,7 @@ import pytest
 from tests.house.tree import APPS, ROOT, python
 from tradenexus import failpoints
 
-FAMILIES = "uploads|join|ingest|ingestion|jobs|storage|lake|snapshots|exports|gc|scrub|backup|restore"
+FAMILIES = "uploads|join|ingest|ingestion|jobs|storage|lake|snapshots|exports|gc|scrub|backup|restore|repair"
 LISTED = set(re.findall(rf"\b(?:{FAMILIES})\.[a-z_]+", failpoints.__doc__ or ""))
 KILLED_IN = (
     "datasets/lake/test_kills.py",
@@ -21,6 +21,7 @@ KILLED_IN = (
     "datasets/exports/test_kills.py",
     "datasets/maintenance/test_kills.py",
     "backfill/ingestion/test_kills.py",
+    "backfill/repair/test_kills.py",
     "datasets/uploads/test_kills.py",
     "datasets/uploads/test_shipping_kills.py",
     "tradenexus/jobs/test_watchdog.py",

@@ -19,12 +19,34 @@ _TONES: dict[tuple[str, str], tuple[str, ...]] = {
         *("uploading", "validating", "transforming", "publishing", "publishing_lona"),
         *("running", "open", "working", "building"),
     ),
-    ("mute", "circle"): ("uploaded", "validated", "queued", "pending", "waiting", "unknown", "paused", "drained"),
+    ("mute", "circle"): (
+        "uploaded",
+        "validated",
+        "queued",
+        "pending",
+        "waiting",
+        "unknown",
+        "paused",
+        "drained",
+        "planned",
+        "left",
+    ),
     ("ok", "check"): (
         *("ready", "published", "published_lona", "available", "succeeded", "completed", "complete"),
-        *("active", "passed", "pass", "green", "alive", "ok", "finished", "live", "done"),
+        *("active", "passed", "pass", "green", "alive", "ok", "finished", "live", "done", "repaired"),
     ),
-    ("warn", "triangle"): ("degraded", "late", "amber", "draining", "warning", "retry", "partial", "drift", "expiring"),
+    ("warn", "triangle"): (
+        "degraded",
+        "late",
+        "amber",
+        "draining",
+        "warning",
+        "retry",
+        "partial",
+        "drift",
+        "expiring",
+        "partly",
+    ),
     ("bad", "cross"): (
         *("failed", "validation_failed", "transform_failed", "publish_failed", "missing", "blocked", "breached"),
         *("red", "error", "fail", "lost", "silent", "refused", "stopped"),
@@ -32,7 +54,7 @@ _TONES: dict[tuple[str, str], tuple[str, ...]] = {
     ("special", "lock"): ("quarantined", "stalled", "held"),
     ("mute", "dash"): (
         *("archived", "benign", "cancelled", "retired", "revoked", "expired", "aborted", "released"),
-        *("dismissed", "superseded"),
+        *("dismissed", "superseded", "no_data"),
     ),
 }
 _WORDS = {
