@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -58,4 +59,10 @@ def _cut(gap: Gap, step_ns: int, most_rows: int) -> Iterator[Gap]:
 def unanswered(gaps: Iterable[Gap], answered: list[Range]) -> list[Gap]:
     """Return the gaps that no answered range holds whole."""
     known = ranges.union(answered)
-    return [gap for gap in gaps if not any(start <= gap.start_ns and gap.end_ns <= end for start, end in known)]
+    starts = [start for start, _ in known]
+
+    def held(gap: Gap) -> bool:
+        at = bisect_right(starts, gap.start_ns) - 1
+        return at >= 0 and gap.end_ns <= known[at][1]
+
+    return [gap for gap in gaps if not held(gap)]

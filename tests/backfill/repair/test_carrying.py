@@ -228,7 +228,7 @@ def test_days_that_somebody_let_pass_are_no_gaps(owner, holed, ranged, repaired)
     holed(3, 11)
     body = {"status": "GREEN", "reason": "the venue was down", "until": "2027-11-01T00:00:00Z"}
     path = "/v1/lake/crypto_bars_1d/X:A/partitions/2024-10-10/override"
-    assert owner.api.post(path, body, format="json").status_code == 200
+    assert owner.api.post(path, body, format="json").status_code == 201
     assert [item["start"][:10] for item in repaired(owner, plan=True)[1]] == ["2024-10-18"]
 
 

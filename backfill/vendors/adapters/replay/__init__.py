@@ -44,11 +44,21 @@ class Replay:
         """One a table: the instruments that its files are said to hold."""
         names: dict[str, set[str]] = {}
         types: dict[str, set[str]] = {}
+        since: dict[str, set[int | None]] = {}
         for source in self._sources:
             names.setdefault(source.table, set()).update(source.instruments)
             types.setdefault(source.table, set()).add(source.facts.get("type", ""))
+            since.setdefault(source.table, set()).add(source.since_ns)
         return [
-            Capability(table, tables.find(table).interval, tuple(sorted(types[table] - {""})), (), frozenset(held))
+            Capability(
+                table,
+                tables.find(table).interval,
+                tuple(sorted(types[table] - {""})),
+                (),
+                frozenset(held),
+                # One source that does not say it may have anything.
+                None if None in since[table] else min(each for each in since[table] if each is not None),
+            )
             for table, held in sorted(names.items())
         ]
 

@@ -11,6 +11,7 @@
     columns      {lake column: the file's column}
     values       {lake column: the same text or number in every row}
     unless       {lake column: value}: rows with this value are no rows (a dividend of 0 is none)
+    since        the first date for which the files can have anything; nothing before it is ever a gap
 
 Nothing is converted but text to numbers and times to nanoseconds.
 """
@@ -20,17 +21,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from datasets.market import instruments, tables
+from datasets.market import dates, instruments, tables
+from datasets.market.intervals import DAY
 from tradenexus.errors import ProblemError, Unprocessable
 
 FORMATS = ("csv", "csv.gz", "feather", "parquet", "json", "json.gz")
 UNITS = ("s", "ms", "us", "ns", "date", "text")
 _KNOWN = frozenset(
     {"table", "files", "format", "records", "header", "instrument", "facts", "time", "columns", "values", "unless"}
-)
+) | {"since"}
 _MOST_BYTES = 8 << 20
 
 
@@ -59,6 +62,7 @@ class Source:
     columns: Mapping[str, str]
     values: Mapping[str, Any]
     unless: Mapping[str, Any]
+    since_ns: int | None = None
 
     @property
     def instruments(self) -> frozenset[str]:
@@ -110,6 +114,7 @@ def _source(number: int, raw: Any) -> Source:
             columns=dict(raw["columns"]),
             values=dict(raw.get("values", {})),
             unless=dict(raw.get("unless", {})),
+            since_ns=dates.to_day(date.fromisoformat(raw["since"])) * DAY if "since" in raw else None,
         )
         _check(source, table)
     except ManifestBroken as broken:

@@ -105,3 +105,12 @@ def test_rows_of_one_instrument_are_picked_by_a_column(tmp_path):
     vendor = replay.connect(sample.settings)
     (page,) = vendor.fetch(Request("crypto_bars_1m", "X:B", None, FAR))
     assert page.rows.num_rows == 60
+
+
+def test_since_when_there_can_be_anything_is_said_by_every_source_or_not_at_all():
+    early, late = {**GOOD, "since": "2015-01-01"}, {**GOOD, "instrument": "X:B", "since": "2016-01-01"}
+    for sources, wanted in (([early, late], ns("2015-01-01")), ([early, GOOD], None)):
+        (capability,) = replay.Replay(manifest.parse({"sources": sources}), None).capabilities
+        assert capability.since_ns == wanted
+    with pytest.raises(manifest.ManifestBroken, match=r"sources\[0\]"):
+        manifest.parse({"sources": [{**GOOD, "since": "long ago"}]})
