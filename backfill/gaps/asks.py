@@ -32,7 +32,7 @@ class Ask:
     @property
     def count(self) -> int:
         """How much is missing in it."""
-        return sum(gap.count for gap in self.gaps)
+        return sum(gap.missing for gap in self.gaps)
 
 
 def join(gaps: Iterable[Gap], close_ns: int, step_ns: int, most_rows: int) -> list[Ask]:
@@ -49,7 +49,7 @@ def join(gaps: Iterable[Gap], close_ns: int, step_ns: int, most_rows: int) -> li
 
 
 def _cut(gap: Gap, step_ns: int, most_rows: int) -> Iterator[Gap]:
-    if gap.end_ns - gap.start_ns <= most_rows * step_ns or gap.count == 1:
+    if gap.end_ns - gap.start_ns <= most_rows * step_ns or gap.missing == 1:
         yield gap
         return
     for start, end in ranges.chunks((gap.start_ns, gap.end_ns), most_rows * step_ns):

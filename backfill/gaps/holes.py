@@ -21,11 +21,11 @@ KINDS = (MISSING, MISSING_ROWS, GAP)
 
 
 class Gap(NamedTuple):
-    """Rows that are missing in [start_ns, end_ns): `count` bars; sessions of a table without an interval."""
+    """Rows that are missing in [start_ns, end_ns): `missing` bars; sessions of a table without an interval."""
 
     start_ns: int
     end_ns: int
-    count: int
+    missing: int
     kind: str
 
 

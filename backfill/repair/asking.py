@@ -79,10 +79,15 @@ class Vendors:
 
     def remember(self, item: RepairItem, vendor: str, asked: Range, code: str) -> None:
         """Write down that a vendor answered for a range of an item; inside the job's effect."""
-        key = {"table": item.table, "instrument": item.instrument, "vendor": vendor}
-        key |= {"start_ns": asked[0], "end_ns": asked[1]}
-        facts = {"code": code, "answered_at": db.now()}
-        VendorAnswer.of(self.tenant_id).update_or_create(defaults=facts, tenant_id=self.tenant_id, **key)
+        VendorAnswer.everyone.update_or_create(
+            tenant_id=self.tenant_id,
+            table=item.table,
+            instrument=item.instrument,
+            vendor=vendor,
+            start_ns=asked[0],
+            end_ns=asked[1],
+            defaults={"code": code, "answered_at": db.now()},
+        )
 
     def forget(self) -> None:
         """Remove answers that count for nothing any more."""

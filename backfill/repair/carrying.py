@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 
 from backfill.gaps import detecting
-from backfill.gaps.holes import KINDS
+from backfill.gaps.holes import KINDS, Gap
 from backfill.landing import asking, zones
 from backfill.models import RepairItem, RepairRun, RepairState
 from backfill.repair import planning, settling
@@ -96,27 +96,23 @@ class _Repair:
 
         Items that no vendor is left for, or no budget, are ended on the way.
         """
-        chosen, batch, size = None, [], 0
+        chosen: Listed | None = None
+        batch: list[tuple[RepairItem, Range]] = []
         calls, rows = self._budget()
         for item in self._items(RepairState.PENDING):
-            if len(batch) >= min(settings.NEXUS_INGEST_BATCH, max(calls, 0)) and batch:
+            if len(batch) >= min(settings.NEXUS_INGEST_BATCH, max(1, calls)):
                 break
-            turn = self._turn(item)
-            if turn is None:
-                continue
-            if calls <= 0 or rows <= 0:
-                over = "calls" if calls <= 0 else "rows"
-                self._conclude(item, f"the repair may take no more {over}; the next one goes on")
+            if not (turn := self._turn(item)):
                 continue
             listed, asked = turn
-            size += max(1, (asked[1] - asked[0]) // detecting.step_of(item.table)) if _counted(item) else 1
-            if (chosen and chosen.name != listed.name) or (size > rows and (batch or self._spent("rows"))):
-                if not batch:
-                    self._conclude(item, "its range holds more rows than the repair may still take")
-                    size = 0
-                    continue
+            size = max(1, (asked[1] - asked[0]) // detecting.step_of(item.table)) if _counted(item) else 1
+            if batch and (listed is not chosen or size > rows):
                 break
-            chosen = listed
+            if calls <= 0 or rows <= 0 or (size > rows and self._spent("rows")):
+                over = "calls" if calls <= 0 else "rows"
+                self._conclude(item, f"the repair may not take so many more {over}; the next one goes on")
+                continue
+            chosen, rows = listed, rows - size
             batch.append((item, asked))
         return (chosen, batch) if chosen else None
 
@@ -303,8 +299,8 @@ def _counted(item: RepairItem) -> bool:
     return detecting.step_of(item.table) > 1
 
 
-def _among(gap: Any, known: Sequence[Sequence[Any]]) -> bool:
-    return any(gap[0] < each[1] and gap[1] > each[0] for each in known)
+def _among(gap: Gap, known: Sequence[Sequence[Any]]) -> bool:
+    return any(gap.start_ns < int(each[1]) and gap.end_ns > int(each[0]) for each in known)
 
 
 def _key(repair: RepairRun, group: Sequence[RepairItem]) -> str:

@@ -30,7 +30,7 @@ def read(said: dict[str, Any]) -> dict[str, Any]:
     kinds = [str(each).upper() for each in said.get("kinds") or ()] or list(KINDS)
     if set(kinds) - set(KINDS):
         raise BadRequest(f"kinds are {', '.join(KINDS)}", {"fields": {"kinds": sorted(set(kinds) - set(KINDS))[:5]}})
-    kept = {
+    kept: dict[str, Any] = {
         "entries": listed,
         "from": str(said.get("from") or "").strip(),
         "to": str(said.get("to") or "").strip(),

@@ -37,7 +37,7 @@ def test_hours_that_are_missing_are_those_expected_less_those_there(present, str
     gaps = found(HOURLY, "24/7", [*rows, *rows, *off], START + first * HOUR, START + after * HOUR)
     wanted = [START + hour * HOUR for hour in range(first, after) if hour not in present]
     assert bars_of(gaps, HOUR) == wanted
-    assert sum(gap.count for gap in gaps) == len(wanted)
+    assert sum(gap.missing for gap in gaps) == len(wanted)
     assert all(one.end_ns <= two.start_ns for one, two in pairwise(gaps))
 
 
@@ -61,7 +61,7 @@ def test_days_that_are_missing_are_sessions_without_a_bar(present, offset):
     wanted = [day for at, day in enumerate(sessions) if at not in present]
     shift = offset if rows else 0
     assert [gap.start_ns - shift for gap in gaps] == wanted
-    assert {(gap.end_ns - gap.start_ns, gap.count, gap.kind) for gap in gaps} <= {(DAY, 1, MISSING)}
+    assert {(gap.end_ns - gap.start_ns, gap.missing, gap.kind) for gap in gaps} <= {(DAY, 1, MISSING)}
 
 
 def test_a_day_without_any_bar_is_a_session_and_one_with_some_is_not():
@@ -76,7 +76,7 @@ def test_a_day_without_any_bar_is_a_session_and_one_with_some_is_not():
 def test_holidays_and_weekends_are_no_gaps_and_a_short_day_has_short_bars():
     day = ns("2024-11-28")  # Thanksgiving, then a day that closes at 13:00
     gaps = found(MINUTES, "XNYS", [], day, day + 4 * DAY)
-    assert [(gap.count, gap.kind) for gap in gaps] == [(210, MISSING)]
+    assert [(gap.missing, gap.kind) for gap in gaps] == [(210, MISSING)]
     assert found(DAILY, "XNYS", [], day, day + DAY) == []
 
 

@@ -59,7 +59,12 @@ def test_a_plan_is_run_from_its_page(owner, browse, holed, ranged, work):
     assert "Waiting for a worker" in text(browser, answer["Location"])
     work()
     page = text(browser, answer["Location"])
-    for told in ("Planned", "Repair these gaps", "nexus lake repair 'X:*' --kind MISSING --wait", "2024-10-09"):
+    for told in (
+        "Planned",
+        "Repair these gaps",
+        "nexus lake repair &#x27;X:*&#x27; --kind MISSING --wait",
+        "2024-10-09",
+    ):
         assert told in page
     answer = browser.post("/lakehouse/repairs/", {"entries": "X:*", "kinds": ["MISSING"]})
     work()

