@@ -103,14 +103,15 @@ DETAIL = shapes.answer_of(
 
 def render(repair: RepairRun) -> dict[str, Any]:
     """Return a repair as the API shows it."""
+    counted, filled = settling.figures([repair])[repair.id]
     return {
         "id": repair.ref,
         "state": settling.state_of(repair),
         "plan": repair.plan,
         "selection": repair.selection,
         "found": repair.found,
-        "counts": settling.counts(repair),
-        "filled": settling.filled(repair),
+        "counts": counted,
+        "filled": filled,
         "spent": {"calls": 0, "rows": 0, **repair.spent},
         "jobId": repair.job.ref if repair.job else None,
         "createdAt": repair.created_at,

@@ -45,7 +45,7 @@ class Repairs(Page):
             "kinds": [(kind, WORDS[kind], kind in (said["kinds"] or KINDS)) for kind in KINDS],
             "ask": commands(said),
             "pager": pager,
-            "rows": [row_of(repair) for repair in pager.items],
+            "rows": rows_of(pager.items),
             "filled": LakeEntry.of(self.actor.tenant_id).exists(),
             "days": settings.NEXUS_REPAIR_ASK_AGAIN_DAYS,
             "copy": copy.commands("GET", "/v1/lake/repairs", cli="nexus lake repairs"),
@@ -93,7 +93,7 @@ class Repair(Page):
             "crumbs": [("Lakehouse", "/lakehouse/"), ("Gap repair", "/lakehouse/repairs/"), (repair.ref[:12], "")],
             "state": settling.state_of(repair),
             "repair": repair,
-            "row": row_of(repair),
+            "row": rows_of([repair])[0],
             "meant": meant(repair.selection),
             "job": job,
             "busy": not repair.finished_at,
@@ -118,9 +118,13 @@ def commands(said: dict[str, Any]) -> copy.Commands:
     return copy.commands("POST", "/v1/lake/repairs", body, cli=" ".join(["nexus lake repair", *words, "--wait"]))
 
 
-def row_of(repair: RepairRun) -> dict[str, Any]:
-    """Return a repair with its figures, as lists show it."""
-    counted = settling.counts(repair)
+def rows_of(repairs: list[RepairRun]) -> list[dict[str, Any]]:
+    """Return repairs with their figures, as lists show them."""
+    figures = settling.figures(repairs)
+    return [_row(repair, *figures[repair.id]) for repair in repairs]
+
+
+def _row(repair: RepairRun, counted: dict[str, int], filled: int) -> dict[str, Any]:
     return {
         "repair": repair,
         "url": f"/lakehouse/repairs/{repair.ref}/",
@@ -128,7 +132,7 @@ def row_of(repair: RepairRun) -> dict[str, Any]:
         "meant": meant(repair.selection),
         "found": repair.found,
         "counts": counted,
-        "filled": settling.filled(repair),
+        "filled": filled,
         "left": counted["left"] + repair.found.get("left", 0),
     }
 

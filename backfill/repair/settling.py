@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, Sum
 
@@ -56,13 +58,22 @@ def end(item: RepairItem, state: str, **facts: Any) -> None:
 
 def counts(repair: RepairRun) -> dict[str, int]:
     """Return how many items of a run are in each state."""
-    found = dict(repair.items.order_by().values_list("state").annotate(Count("id")))
-    return {state: found.get(state, 0) for state in RepairState.values}
+    return figures([repair])[repair.id][0]
 
 
 def filled(repair: RepairRun) -> int:
     """Return how many of the missing rows came into the lake."""
-    return int(repair.items.aggregate(total=Sum("filled"))["total"] or 0)
+    return figures([repair])[repair.id][1]
+
+
+def figures(repairs: Sequence[RepairRun]) -> dict[UUID, tuple[dict[str, int], int]]:
+    """Return of each run how many items are in each state, and how many rows were filled; one query for all."""
+    told = {repair.id: (dict.fromkeys(RepairState.values, 0), [0]) for repair in repairs}
+    rows = RepairItem.objects.filter(run__in=list(told)).order_by().values_list("run_id", "state")
+    for run_id, state, count, total in rows.annotate(Count("id"), Sum("filled")):
+        told[run_id][0][state] = count
+        told[run_id][1][0] += total
+    return {run_id: (states, totals[0]) for run_id, (states, totals) in told.items()}
 
 
 def close(actor: Actor, repair: RepairRun) -> None:

@@ -139,6 +139,8 @@ def sources(tenant_id: UUID, commits: Iterable[LakeCommit]) -> dict[str, dict[st
     for ref in refs:
         if _decoded(LakeQuarantine.prefix, ref):
             told[ref] = {"label": "quarantine, by a reviewer", "url": f"/lakehouse/quarantine/{ref}/"}
+        elif _decoded("rpr", ref):
+            told[ref] = {"label": "a repair of gaps", "url": f"/lakehouse/repairs/{ref}/"}
         elif _decoded("job", ref):
             told[ref] = {"label": "a job", "url": f"/jobs/{ref}/"}
     return told
