@@ -12,7 +12,7 @@ INTERVAL_S = 0.25
 class Progress:
     """Hands `emit` at most four messages a second, and the last one always."""
 
-    def __init__(self, emit: Callable[[dict[str, Any]], None], phase: str, total: int, unit: str):
+    def __init__(self, emit: Callable[[dict[str, Any]], None], phase: str, total: int | None, unit: str):
         self._emit, self._phase, self._total, self._unit = emit, phase, total, unit
         self._next_at = 0.0
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -43,21 +44,22 @@ def scan(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict
     """Check a raw file and write its canonical files to `out_dir` -> {files, report, rejects, rows, interval}.
 
     params: raw (path), plan, profile, thresholds, calendar, interval, out_dir, symbol, venue, nowNs, and `stop` when
-    only the bytes before it are here: that they end there is then no fault. Refuses ThresholdUnknown, CalendarUnknown,
+    only the bytes before it are here: that they end there is then no fault; or `growing`, an open formats.growing file
+    of `size` bytes (None when nobody knows) in place of `raw`. Refuses ThresholdUnknown, CalendarUnknown,
     FrequencyUnsupported and what is wrong with the plan; whatever is wrong with the file is in the report.
     """
     started = time.monotonic()
     limits = thresholds.resolve(params.get("profile"), params.get("thresholds"))
     found = _Scan(params, limits)
     with _opened(params, found.plan) as file:
-        size, done = file.stop if isinstance(file, streams.Prefix) else _size(params["raw"]), 0
+        size, done = _expected(params, file), 0
         progress = Progress(emit, "validate", size, "bytes")
         try:
             for batch in readers.mapped_batches(file, found.plan):
                 found.take(batch)
                 done = batch.bytes_read
                 progress.report(done, rows=found.intake.read)
-            done = size
+            done = size or done
         except (MappingIncomplete, ColumnMissing):
             raise  # the plan is wrong, not the file
         except Unprocessable as problem:
@@ -70,6 +72,8 @@ def scan(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict
 
 
 def _opened(params: dict[str, Any], plan: dict[str, Any]) -> Any:
+    if params.get("growing") is not None:
+        return nullcontext(params["growing"])
     if params.get("stop") is None:
         return streams.open_raw(params["raw"])
     with streams.open_raw(params["raw"]) as file:
@@ -77,7 +81,12 @@ def _opened(params: dict[str, Any], plan: dict[str, Any]) -> Any:
     return streams.open_prefix(params["raw"], params["stop"], whole_lines=plain)
 
 
-def _size(raw: str | int | Path) -> int:
+def _expected(params: dict[str, Any], file: Any) -> int | None:
+    if params.get("growing") is not None:
+        return params.get("size")
+    if isinstance(file, streams.Prefix):
+        return file.stop
+    raw = params["raw"]
     return os.fstat(raw).st_size if isinstance(raw, int) else Path(raw).stat().st_size
 
 
