@@ -11,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from datasets.models import DatasetVersion, UploadSession
+from datasets.models import DatasetVersion, ProvisionalScan, UploadSession
 from tradenexus import ids
 
 Node = dict[str, Any]
@@ -25,6 +25,7 @@ def of_version(version: DatasetVersion) -> dict[str, list[dict[str, Any]]]:
     nodes: dict[str, Node] = {}
     edges: list[Edge] = []
     uploads = UploadSession.of(version.tenant_id).filter(version_id__in=[row.id for row in found])
+    uploads = uploads.select_related("scan")
     for upload in uploads:
         nodes[upload.ref] = describe_upload(upload)
         edges.append(received(upload))
@@ -64,7 +65,10 @@ def describe(version: DatasetVersion) -> Node:
 
 def describe_upload(upload: UploadSession) -> Node:
     """Return the node of an upload."""
-    details = {"sizeBytes": upload.length, "state": upload.state}
+    details: dict[str, Any] = {"sizeBytes": upload.length, "state": upload.state}
+    scan: ProvisionalScan | None = getattr(upload, "scan", None)
+    if scan is not None:  # whether its validation read it, or took over what was found while it came in
+        details["provisionalScan"] = f"{scan.state}: {scan.reason}" if scan.reason else scan.state
     digest = upload.sha256 or None
     return {"id": upload.ref, "kind": "upload", "label": upload.filename, "digest": digest, "details": details}
 

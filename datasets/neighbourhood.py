@@ -225,7 +225,7 @@ def _own(tenant_id: UUID, refs: Sequence[str], way: Way, fan: int, near: UUID | 
     found = Found()
     versions, uploads = decoded(DatasetVersion.prefix, refs), decoded(UploadSession.prefix, refs)
     rows = DatasetVersion.of(tenant_id).select_related("dataset")
-    sent = UploadSession.of(tenant_id).select_related("version__dataset")
+    sent = UploadSession.of(tenant_id).select_related("version__dataset", "scan")
     if way == "self":
         found.nodes = {row.ref: lineage.describe(row) for row in rows.filter(id__in=versions)}
         found.nodes |= {row.ref: lineage.describe_upload(row) for row in sent.filter(id__in=uploads)}

@@ -14,7 +14,7 @@ from datasets.selector import matrices
 from datasets.snapshots import keeping, materialise, verify
 from datasets.storage import spool
 from datasets.transforms import run as candles
-from datasets.uploads import checking, concat, expiry, ingest, joining, provisional, sessions
+from datasets.uploads import checking, concat, expiry, following, ingest, joining, provisional, sessions
 from tradenexus.jobs import registry, schedules
 
 
@@ -79,6 +79,20 @@ def ingest_upload(run: Any) -> dict[str, Any]:
 def check_upload(run: Any) -> dict[str, Any]:
     """Validate the first bytes of an upload."""
     return checking.run_job(run)
+
+
+@registry.handler(
+    provisional.FOLLOW,
+    "Validate an upload while it comes in",
+    heavy=True,
+    max_attempts=1,
+    on_failure=following.failed,
+    phases=("validate",),
+    reuses="Nothing: the bytes that are here are read from the first.",
+)
+def follow_upload(run: Any) -> dict[str, Any]:
+    """Validate an upload to its end as its bytes come, for its validation to take over."""
+    return following.run_job(run)
 
 
 @registry.handler(

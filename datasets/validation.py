@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from datasets import lifecycle, versions
+from datasets import lifecycle, staged, versions
 from datasets.engine import children, executor, handover
 from datasets.formats import targets
 from datasets.models import Dataset, DatasetVersion, QualityReport, Status
@@ -47,9 +47,12 @@ def request(actor: Actor, dataset: Dataset, wanted: Any, options: dict[str, Any]
 def run_job(run: Any) -> dict[str, Any]:
     """Do the validation of one job; the effect (report, sealed content, next state) is one fenced transaction."""
     version = versions.resolve(run.actor.tenant_id, run.params["versionId"], frozenset({Status.VALIDATING}))
-    found = _read(run, version, run.params["options"], run.work_dir())
+    early = staged.offer(run, version, run.params["options"])
+    found = early.found or _read(run, version, run.params["options"], run.work_dir())
     run.progress("finalise", 0, None)
-    return _conclude(run, version, found)
+    summary = _conclude(run, version, found, early)
+    staged.leave(early)
+    return summary
 
 
 def _read(run: Any, version: DatasetVersion, options: dict[str, Any], room: Path) -> dict[str, Any]:
@@ -89,7 +92,7 @@ def _tell(run: Any, message: dict[str, Any]) -> None:
         run.log(message["log"], message.get("level", "info"))
 
 
-def _conclude(run: Any, version: DatasetVersion, found: dict[str, Any]) -> dict[str, Any]:
+def _conclude(run: Any, version: DatasetVersion, found: dict[str, Any], early: staged.Offer) -> dict[str, Any]:
     verdict, body = found["report"]["grade"], found["report"]
     sealed = [] if verdict == "RED" else _store(version, found)
     rejects_key = _store_rejects(version, found, run)
@@ -101,15 +104,17 @@ def _conclude(run: Any, version: DatasetVersion, found: dict[str, Any]) -> dict[
             DatasetVersion.of(version.tenant_id).filter(id=version.id).update(**facts)
         else:
             versions.seal(version, sealed, **facts)
+        staged.settle(early)
         effect.finish(summary)
         if verdict != "RED" and (run.params["options"].get("then") or {}).get("candles"):
             queue.submit(run.actor, NEXT, {"versionId": version.ref}, subject=version.ref, parent=run.job)
-        _advance(run, version, verdict, body)
+        _advance(run, version, verdict, body, early.note)
     return summary
 
 
-def _advance(run: Any, version: DatasetVersion, verdict: str, body: dict[str, Any]) -> None:
+def _advance(run: Any, version: DatasetVersion, verdict: str, body: dict[str, Any], note: str) -> None:
     details = {"grade": verdict, "score": body["score"], "rows": body["rows"]}
+    details |= {"provisionalScan": note} if note else {}
     if verdict == "RED":
         lifecycle.advance(version, Status.VALIDATION_FAILED, run.actor, reason=body["summary"], details=details)
         return

@@ -13,6 +13,7 @@ The variable is read once, at import; production mode ignores it. The places, in
     ingestion            ingestion.landed ingestion.committed
     repair of gaps       repair.detected repair.landed repair.committed
     ingest               ingest.verified ingest.stored ingest.committed
+    an upload is followed follow.scanned (before it is kept) follow.settled (taken over, its staging still there)
     the lake is changed  lake.segment_put lake.stored lake.swapping lake.swapped
     a snapshot's files   snapshots.file_placed snapshots.placed snapshots.cleared snapshots.matrix_stored
     an export is built   exports.planned exports.collected exports.manifest exports.renamed exports.shown

@@ -209,6 +209,8 @@ NEXUS_TENANT_OPEN_UPLOADS = env.integer("NEXUS_TENANT_OPEN_UPLOADS", 100, 1)
 NEXUS_UPLOAD_EXPIRY_S = env.integer("NEXUS_UPLOAD_EXPIRY_S", 7 * 86_400, 60)
 # How much of an upload is validated while the rest still comes in; 0: nothing is looked at before it is whole.
 NEXUS_PROVISIONAL_BYTES = env.integer("NEXUS_PROVISIONAL_BYTES", 1 << 30, 0)
+# How long validation that runs along with an upload waits for the next bytes before it gives up; 0: none runs along.
+NEXUS_FOLLOW_WAIT_S = env.integer("NEXUS_FOLLOW_WAIT_S", 30, 0)
 # What keeps rows out of the lake, and what is only flagged there (datasets.lake.rules).
 NEXUS_LAKE_RULES = {
     "toxic_up_pct": env.number("NEXUS_LAKE_TOXIC_UP_PCT", 500),

@@ -10,10 +10,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from datasets.api import provisional
 from datasets.api import shapes as show
 from datasets.api.actions import started
 from datasets.market.kinds import ASSET_CLASSES
-from datasets.models import Dataset, ProvisionalReport, UploadSession
+from datasets.models import Dataset, UploadSession
 from datasets.models.upload import LIVE_STATES, UploadLeaf, UploadState
 from datasets.uploads import ledger, peek, sessions
 from datasets.uploads.wanted import KINDS, NewUpload
@@ -194,23 +195,6 @@ class Sniff(TenantView):
         return respond(request, {"sniff": peek.sniff(said)})
 
 
-class ProvisionalSerializer(serializers.Serializer):
-    """What the first bytes of an upload say while the others still come in; never the verdict."""
-
-    coveredBytes = serializers.IntegerField(help_text="it is of the bytes before this offset")
-    grade = serializers.ChoiceField(("GREEN", "AMBER", "RED"))
-    score = serializers.FloatField()
-    hopeless = serializers.BooleanField(help_text="RED even if all that has still to come were perfect")
-    summary = serializers.CharField()
-    issues = serializers.ListField(child=serializers.DictField())
-    rows = serializers.DictField()
-    jobId = serializers.CharField()
-    createdAt = serializers.DateTimeField()
-    checks = serializers.ListField(
-        child=serializers.DictField(), required=False, help_text="as in a quality report; not in lists"
-    )
-
-
 class UploadSerializer(serializers.Serializer):
     """An upload as it stands."""
 
@@ -234,7 +218,7 @@ class UploadSerializer(serializers.Serializer):
     duplicateOf = serializers.CharField(allow_null=True)
     error = serializers.DictField(allow_null=True)
     jobId = serializers.CharField(allow_null=True)
-    provisional = ProvisionalSerializer(
+    provisional = provisional.ProvisionalSerializer(
         allow_null=True, help_text="null before the first look, and always where none is taken"
     )
     uploadUrl = serializers.CharField()
@@ -262,30 +246,12 @@ def render(session: UploadSession, *, whole: bool = False) -> dict[str, Any]:
         "duplicateOf": session.duplicate_of or None,
         "error": session.error,
         "jobId": session.job_ref or None,
-        "provisional": _provisional(session, whole),
+        "provisional": provisional.render(session, whole),
         "uploadUrl": f"/v1/uploads/{session.ref}",
         "createdAt": session.created_at,
         "updatedAt": session.updated_at,
         "expiresAt": session.expires_at,
     }
-
-
-def _provisional(session: UploadSession, whole: bool) -> dict[str, Any] | None:
-    report: ProvisionalReport | None = getattr(session, "provisional", None)
-    if report is None:
-        return None
-    told = {
-        "coveredBytes": report.covered_bytes,
-        "grade": report.grade,
-        "score": report.score,
-        "hopeless": report.hopeless,
-        "summary": report.summary,
-        "issues": report.issues,
-        "rows": report.body["rows"],
-        "jobId": report.job_ref,
-        "createdAt": report.created_at,
-    }
-    return told | ({"checks": report.body["checks"]} if whole else {})
 
 
 LISTED: dict[str, Any] = {

@@ -14,7 +14,7 @@ from datasets.models.lake import (
     LakeRevision,
     LakeSegment,
 )
-from datasets.models.provisional import ProvisionalReport
+from datasets.models.provisional import ProvisionalReport, ProvisionalScan, ScanState
 from datasets.models.quality import QualityReport
 from datasets.models.shipment import UploadPart, UploadShipment
 from datasets.models.snapshot import ReturnsMatrix, Snapshot, SnapshotMember, SnapshotState
@@ -43,9 +43,11 @@ __all__ = [
     "LakeSegment",
     "ListColumns",
     "ProvisionalReport",
+    "ProvisionalScan",
     "QualityReport",
     "ReturnsMatrix",
     "SavedView",
+    "ScanState",
     "Snapshot",
     "SnapshotMember",
     "SnapshotState",

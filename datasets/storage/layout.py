@@ -6,6 +6,7 @@ Keys (in the storage alias `data`):  raw/<tenant>/<dataset>/<version>           
                                      snapshots/<tenant>/<snapshot>/returns_matrix-<matrix>-<digest>.parquet
                                      features/<tenant>/<job>-<attempt>.json          what a build of a feature covered
 Local:  uploads/<2 hex>/<upload>/data  below NEXUS_HOME: bytes on their way in (a job's scratch folder is the run's own)
+        staging/<2 hex>/<upload>/<job>-<attempt>/  what was found of an upload while it came in
         snapshots/<snapshot>/<layout>/ a snapshot put down as files
 """
 
@@ -94,6 +95,16 @@ def uploads_dir() -> Path:
 def upload_dir(upload_id: UUID) -> Path:
     """Return the folder of one upload; spread by the last byte of its id (the first ones are a clock)."""
     return uploads_dir() / upload_id.hex[-2:] / upload_id.hex
+
+
+def staging_root() -> Path:
+    """Return the folder of what is found of uploads while they come in."""
+    return Path(settings.NEXUS_HOME) / "staging"
+
+
+def staging_dir(upload_id: UUID) -> Path:
+    """Return the folder of what is found of one upload while it comes in."""
+    return staging_root() / upload_id.hex[-2:] / upload_id.hex
 
 
 def snapshot_dir(snapshot_id: UUID) -> Path:

@@ -3,6 +3,8 @@
 A look takes a process of its own for about a second. Of a body that is over before that nobody would read the report,
 and looking would take the processor from the bytes.
 
+With the last look a validation of the whole file begins, which reads on as the bytes come (`following`).
+
 Formats whose first bytes mean nothing without their last ones (Parquet, Arrow), partial uploads, and uploads whose
 bytes go on into a bucket are not looked at.
 """
@@ -21,8 +23,10 @@ from tradenexus.jobs import queue
 
 log = structlog.get_logger(__name__)
 JOB = "upload.check"
+FOLLOW = "upload.follow"
 SHARES = (0.1, 0.3, 0.6)
 REPORT_S = 2.0  # about what passes from a mark to its report where a worker is free
+_FOLLOW_SHARE = 16  # of NEXUS_PROVISIONAL_BYTES: what is smaller (64 MiB) is validated in a moment anyway
 
 
 def marks(length: int | None) -> list[int]:
@@ -47,9 +51,16 @@ def too_late(session: UploadSession, received: int, since_s: float) -> bool:
     return session.length is not None and (session.length - session.offset) * since_s < REPORT_S * received
 
 
+def follows(session: UploadSession) -> bool:
+    """Tell whether an upload is large enough to be validated to its end while it comes in, and this host does that."""
+    wanted = settings.NEXUS_FOLLOW_WAIT_S > 0 and settings.NEXUS_COMPUTE == "local" and bool(session.filename)
+    return wanted and (session.length is None or session.length >= settings.NEXUS_PROVISIONAL_BYTES // _FOLLOW_SHARE)
+
+
 def ask(session: UploadSession, before: int) -> None:
     """Start a look at an upload whose durable offset moved over a mark; what goes wrong here never stops the bytes."""
-    passed = [mark for mark in marks(session.length) if before < mark <= session.offset]
+    wanted = marks(session.length)
+    passed = [mark for mark in wanted if before < mark <= session.offset]
     if not passed or session.version_id is None or session.is_whole or parts.step(session):
         return
     # The owner of the upload asks; there is no request any more when a long body is still coming in.
@@ -58,5 +69,8 @@ def ask(session: UploadSession, before: int) -> None:
     try:
         with db.atomic():
             queue.submit(actor, JOB, params, subject=session.ref, dedupe=f"check {session.ref}", priority=-5)
+            if passed[-1] == wanted[-1] and follows(session):
+                told = {"uploadId": session.ref}
+                queue.submit(actor, FOLLOW, told, subject=session.ref, dedupe=f"follow {session.ref}", priority=-6)
     except DatabaseError:
         log.warning("upload_check_not_asked", upload=session.ref, exc_info=True)

@@ -22,7 +22,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from datasets import descriptions, lifecycle, versions
+from datasets import descriptions, lifecycle, staged, versions
 from datasets.models import Dataset, DatasetVersion, Status
 from datasets.models.upload import LIVE_STATES, PARTIAL, UploadSession, UploadState
 from datasets.storage import faults
@@ -312,7 +312,9 @@ def end(actor: Actor, session: UploadSession, state: UploadState, reason: str) -
     quota.release(session)
     if joining:
         partials.give_back(session)
+    staged.drop(session, "the upload has ended")
     transaction.on_commit(partial(shipping.clear, session))
+    transaction.on_commit(partial(staged.clear, session.id))
     if session.version:
         lifecycle.advance(session.version, Status.ARCHIVED, actor, reason=reason, details={"uploadId": session.ref})
     return True

@@ -14,6 +14,7 @@ from tests.house.tree import APPS, ROOT, python
 from tradenexus import failpoints
 
 FAMILIES = "uploads|join|ingest|ingestion|jobs|storage|lake|snapshots|exports|gc|scrub|backup|restore|repair"
+FAMILIES = "uploads|follow|join|ingest|ingestion|jobs|storage|lake|snapshots|exports|gc|scrub|backup|restore"
 LISTED = set(re.findall(rf"\b(?:{FAMILIES})\.[a-z_]+", failpoints.__doc__ or ""))
 KILLED_IN = (
     "datasets/lake/test_kills.py",
@@ -22,6 +23,7 @@ KILLED_IN = (
     "datasets/maintenance/test_kills.py",
     "backfill/ingestion/test_kills.py",
     "backfill/repair/test_kills.py",
+    "datasets/uploads/test_following_kills.py",
     "datasets/uploads/test_kills.py",
     "datasets/uploads/test_shipping_kills.py",
     "tradenexus/jobs/test_watchdog.py",

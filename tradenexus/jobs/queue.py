@@ -96,6 +96,11 @@ def _insert(job: Job) -> Job:
             return job if found.pk == job.pk else found
 
 
+def pressed(waiting_s: float) -> bool:
+    """Tell whether some job has been due for so long: what holds a worker's place for convenience gives it up then."""
+    return leases.peek(registry.names(), waiting_s) is not None
+
+
 def cancel(actor: Actor, job: Job, reason: str = "") -> Job:
     """Cancel a job: at once when it waits, by asking its handler when it runs; again is no error.
 
