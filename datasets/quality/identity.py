@@ -58,7 +58,7 @@ def _entries(parquet: pq.ParquetFile, column: str) -> Iterator[np.ndarray]:
         known = ids.is_valid().to_numpy(zero_copy_only=False)
         entries = np.empty(int(known.sum()), _ENTRY)
         entries["at"] = at + np.flatnonzero(known)
-        entries["one"], entries["two"] = _numbers(ids.drop_null())
+        entries["one"], entries["two"] = numbers_of(ids.drop_null())
         at += len(ids)
         yield entries
 
@@ -83,7 +83,8 @@ def _later(entries: np.ndarray) -> np.ndarray:
     return at[1:][(one[1:] == one[:-1]) & (two[1:] == two[:-1])]
 
 
-def _numbers(ids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+def numbers_of(ids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pair of numbers that stands for each id, none of them null."""
     if pa.types.is_integer(ids.type):
         one = ids.to_numpy().astype(np.int64).view(np.uint64)
         return one, np.zeros(len(one), np.uint64)

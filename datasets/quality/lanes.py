@@ -61,7 +61,7 @@ class Lane:
 
     def __init__(self, job: Job, name: str, path: Path):
         self.job, self.name, self.path = job, name, path
-        self.findings = Findings()
+        self.findings = Findings(job.dropped.most)
         self.beat: Rhythm | None = None
         self.checks: list[checks.Check] | None = None
         self.repeats = self._repeats()
@@ -235,7 +235,7 @@ class Lane:
         self._write(self.pending.rows)
         if self.writer is not None:
             self.writer.close()
-        self.findings = Findings()
+        self.findings = Findings(self.job.dropped.most)
 
     def read(self) -> Iterator[pa.Table]:
         """Yield the rows written, with their record numbers."""

@@ -1,7 +1,7 @@
 """What checks hand on: blocks in, tallies out, and the graded result a report shows.
 
 A block is a run of rows of one instrument in canonical order. A tally counts offenders exactly and keeps the first
-twenty as samples. Grades are GREEN (pass), AMBER (pass with warnings) and RED (fail).
+twenty as samples, more where they are all wanted. Grades are GREEN (pass), AMBER (pass with warnings) and RED (fail).
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Tally:
 
     count: int = 0
     samples: list[Sample] = field(default_factory=list)
+    most: int = SAMPLES
 
     def add(self, block: Block, offends: np.ndarray, values: np.ndarray | None = None) -> None:
         """Count the rows that are True; `values` (one a row) are what the samples show."""
@@ -56,7 +57,7 @@ class Tally:
         if not found:
             return
         self.count += found
-        room = SAMPLES - len(self.samples)
+        room = self.most - len(self.samples)
         for at in np.flatnonzero(offends)[:room].tolist() if room > 0 else ():
             value = None if values is None else values[at]
             self.samples.append(Sample(int(block.row[at]), int(block.ts[at]), plain(value), block.instrument))
@@ -64,24 +65,25 @@ class Tally:
     def add_one(self, sample: Sample, count: int = 1) -> None:
         """Count one offender that stands for `count`."""
         self.count += count
-        if len(self.samples) < SAMPLES:
+        if len(self.samples) < self.most:
             self.samples.append(sample)
 
     def merge(self, other: Tally) -> None:
         """Take another tally in; the samples stay those of the lowest rows."""
         self.count += other.count
-        self.samples = sorted([*self.samples, *other.samples], key=lambda sample: sample.row)[:SAMPLES]
+        self.samples = sorted([*self.samples, *other.samples], key=lambda sample: sample.row)[: self.most]
 
 
 class Findings:
     """Tallies by check id, and figures that go with them; what one instrument or one file has been found to have."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = SAMPLES) -> None:
+        self.most = most  # samples that a tally keeps
         self.tallies: dict[str, Tally] = {}
         self.figures: dict[str, Counter[str]] = {}
 
     def __getitem__(self, check: str) -> Tally:
-        return self.tallies.setdefault(check, Tally())
+        return self.tallies.setdefault(check, Tally(most=self.most))
 
     def figure(self, check: str, name: str, value: int) -> None:
         """Add to a figure; a name that begins with `longest` keeps the largest instead."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from datasets.quality.intake import ROW, Intake, Rejects
 from datasets.quality.lanes import Job, Lane
 from datasets.quality.merge import Runs, by_code
 from datasets.quality.progress import Progress
-from datasets.quality.result import Findings, Sample
+from datasets.quality.result import SAMPLES, Findings, Sample
 from datasets.quality.strips import Strip
 from datasets.quality.waiting import Room
 from tradenexus.errors import Unprocessable
@@ -40,13 +40,18 @@ SETTLE_SPLITS = 16
 _DROPS = ("duplicates.ids", "duplicates.bars", "duplicates.bar_conflicts")
 
 
-def scan(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+def scan(
+    params: dict[str, Any],
+    emit: Callable[[dict[str, Any]], None],
+    change: Callable[[MappedBatch], MappedBatch] = lambda batch: batch,
+) -> dict[str, Any]:
     """Check a raw file and write its canonical files to `out_dir` -> {files, report, rejects, rows, interval}.
 
-    params: raw (path), plan, profile, thresholds, calendar, interval, out_dir, symbol, venue, nowNs, and `stop` when
-    only the bytes before it are here: that they end there is then no fault; or `growing`, an open formats.growing file
-    of `size` bytes (None when nobody knows) in place of `raw`. Refuses ThresholdUnknown, CalendarUnknown,
-    FrequencyUnsupported and what is wrong with the plan; whatever is wrong with the file is in the report.
+    params: raw (path), plan, profile, thresholds, calendar, interval, out_dir, symbol, venue, nowNs, samples, and
+    `stop` when only the bytes before it are here: that they end there is then no fault; or `growing`, an open
+    formats.growing file of `size` bytes (None when nobody knows) in place of `raw`. `change` may leave rows out or
+    alter them before they are looked at. Refuses ThresholdUnknown, CalendarUnknown, FrequencyUnsupported and what is
+    wrong with the plan; whatever is wrong with the file is in the report.
     """
     started = time.monotonic()
     limits = thresholds.resolve(params.get("profile"), params.get("thresholds"))
@@ -56,7 +61,7 @@ def scan(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict
         progress = Progress(emit, "validate", size, "bytes")
         try:
             for batch in readers.mapped_batches(file, found.plan):
-                found.take(batch)
+                found.take(change(batch))
                 done = batch.bytes_read
                 progress.report(done, rows=found.intake.read)
             done = size or done
@@ -66,6 +71,22 @@ def scan(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict
             if not isinstance(file, streams.Prefix) or file.tell() < file.stop:
                 found.stopped(problem)
     progress.report(done, last=True, rows=found.intake.read)
+    answer = found.finish(params.get("profile") or "standard")
+    answer["report"]["durationMs"] = round((time.monotonic() - started) * 1000)
+    return answer
+
+
+def again(
+    params: dict[str, Any], batches: Iterable[MappedBatch], rows: int, emit: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """Check rows that were mapped before, about `rows` of them; params and answer as of `scan`, without raw."""
+    started = time.monotonic()
+    found = _Scan(params, thresholds.resolve(params.get("profile"), params.get("thresholds")))
+    progress = Progress(emit, "validate", rows, "rows")
+    for batch in batches:
+        found.take(batch)
+        progress.report(found.intake.read, rows=found.intake.read)
+    progress.report(rows, last=True, rows=found.intake.read)
     answer = found.finish(params.get("profile") or "standard")
     answer["report"]["durationMs"] = round((time.monotonic() - started) * 1000)
     return answer
@@ -105,7 +126,7 @@ class _Scan:
             self.plan["symbol"] = params["symbol"]
         self.limits, self.kind = limits, self.plan["kind"]
         self.folder = Path(params["out_dir"])
-        self.findings = Findings()
+        self.findings = Findings(params.get("samples") or SAMPLES)
         self.rejects = Rejects(self.folder / "rejects.jsonl")
         self.intake = Intake(self.kind, self.findings, self.rejects)
         self.order = Order(self.findings)
@@ -141,7 +162,7 @@ class _Scan:
             has_sequence="sequence" in mapping,
             folder=self.folder,
             intake=self.intake,
-            dropped=Findings(),
+            dropped=Findings(self.findings.most),
             room=self.room,
         )
 

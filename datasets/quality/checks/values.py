@@ -135,7 +135,7 @@ class Volume:
     def __init__(self, findings: Findings, column: str):
         self.findings, self.column = findings, column
         self.known = 0
-        self.missing = Findings()
+        self.missing = Findings(findings.most)
 
     def push(self, block: Block) -> None:
         """Look at the rows."""
