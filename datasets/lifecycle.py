@@ -3,6 +3,7 @@
     uploading -> uploaded -> validating -> validated -> ready -> publishing_lona -> published_lona
                                   \\-> validation_failed               \\-> publish_failed
     transforming -> ready | transform_failed        (derived versions are born transforming)
+               \\-> validated | validation_failed     (a fix is judged by the gate of uploads)
 
 Bars go on from validated to ready; trades and quotes rest at validated. Every resting state may be archived.
 """
@@ -29,7 +30,8 @@ EDGES: dict[str, frozenset[str]] = {
     Status.VALIDATING: frozenset({Status.VALIDATED, Status.VALIDATION_FAILED, Status.UPLOADED}),
     Status.VALIDATED: frozenset({Status.READY, Status.ARCHIVED}),
     Status.VALIDATION_FAILED: frozenset({Status.VALIDATING, Status.ARCHIVED}),
-    Status.TRANSFORMING: frozenset({Status.READY, Status.TRANSFORM_FAILED}),
+    # what a fix makes is judged like an upload
+    Status.TRANSFORMING: frozenset({Status.READY, Status.VALIDATED, Status.VALIDATION_FAILED, Status.TRANSFORM_FAILED}),
     Status.READY: frozenset({Status.PUBLISHING, Status.ARCHIVED}),
     Status.TRANSFORM_FAILED: frozenset({Status.TRANSFORMING, Status.ARCHIVED}),
     Status.PUBLISHING: frozenset({Status.PUBLISHED, Status.PUBLISH_FAILED, Status.READY}),

@@ -4,39 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasets.lake import commit, rules
+from datasets.lake import commit, rules, settling
 from datasets.lake.offers import Offer
+from datasets.lake.settling import REASON_LEAST, AlreadySettled
 from datasets.market import dates, intervals
 from datasets.models import LakeQuarantine
 from datasets.storage import blobs
-from tradenexus import db, ids
+from tradenexus import ids
 from tradenexus.actor import Actor
-from tradenexus.errors import BadRequest, Conflict, NotFound
-from tradenexus.events import outbox
+from tradenexus.errors import NotFound
 from tradenexus.jobs import queue
 from tradenexus.jobs.models import Job
 
+__all__ = ["JOB", "REASON_LEAST", "AlreadySettled", "dismiss", "release", "run_job"]
+
 JOB = "lake.release"
-REASON_LEAST = 10
-
-
-class AlreadySettled(Conflict):
-    """The rows are not held any more: they were released, dismissed, or newer rows entered. `details` says which."""
-
-    code = "QUARANTINE_SETTLED"
 
 
 def release(actor: Actor, held: LakeQuarantine, reason: str) -> Job:
     """Start letting refused rows into the lake; inside `db.atomic()`. They replace what stands under the same keys."""
-    _check(held, reason)
+    settling.check(held, reason)
     params = {"quarantineId": held.ref, "reason": reason.strip()}
     return queue.submit(actor, JOB, params, subject=held.ref, dedupe=held.ref)
 
 
 def dismiss(actor: Actor, held: LakeQuarantine, reason: str) -> LakeQuarantine:
     """Settle that refused rows stay out; inside `db.atomic()`. The file is kept."""
-    _check(held, reason)
-    _settle(actor, held, "dismissed", reason.strip())
+    settling.check(held, reason)
+    settling.settle(actor, held, "dismissed", reason.strip())
     return held
 
 
@@ -50,7 +45,7 @@ def run_job(run: Any) -> dict[str, Any]:
     with run.effect() as effect:
         if held.state != "released":
             effect.finish({"commitId": done.ref})
-            _settle(run.actor, held, "released", run.params["reason"])
+            settling.settle(run.actor, held, "released", run.params["reason"])
     return {"commitId": done.ref}
 
 
@@ -79,21 +74,3 @@ def _commit(run: Any, held: LakeQuarantine) -> Any:
             source=held.ref,
             run=run,
         )
-
-
-def _settle(actor: Actor, held: LakeQuarantine, state: str, reason: str) -> None:
-    old = held.state
-    LakeQuarantine.of(actor.tenant_id).filter(id=held.id).update(
-        state=state, settled_reason=reason, settled_by=actor.user_id, settled_at=db.now()
-    )
-    held.state, held.settled_reason = state, reason
-    details = {"entry": str(held.entry), "session": str(held.session), "code": held.code, "rows": held.rows}
-    outbox.record(actor, "lake.quarantine", held.ref, old=old, new=state, reason=reason, details=details)
-
-
-def _check(held: LakeQuarantine, reason: str) -> None:
-    if len(reason.strip()) < REASON_LEAST:
-        words = f"say why, in at least {REASON_LEAST} characters"
-        raise BadRequest(words, {"fields": {"reason": [words]}})
-    if held.state != "held":
-        raise AlreadySettled(f"the rows of {held.session} are {held.state}", {"state": held.state})

@@ -13,6 +13,7 @@ from datasets.models import Chore, Status
 from datasets.selector import matrices
 from datasets.snapshots import keeping, materialise, verify
 from datasets.storage import spool
+from datasets.transforms import fix, held
 from datasets.transforms import run as candles
 from datasets.uploads import checking, concat, expiry, following, ingest, joining, provisional, sessions
 from tradenexus.jobs import registry, schedules
@@ -30,6 +31,46 @@ def validate(run: Any) -> dict[str, Any]:
 def build_candles(run: Any) -> dict[str, Any]:
     """Make bars of trades, quotes or finer bars."""
     return candles.run_job(run)
+
+
+@registry.handler(
+    fix.JOB,
+    "Fix a version",
+    heavy=True,
+    on_failure=fix.on_failure,
+    on_retry=fix.on_retry,
+    phases=("validate",),
+    reuses="Nothing: the rows are read again, with the same bytes as result.",
+)
+def fix_version(run: Any) -> dict[str, Any]:
+    """Make a version as a recipe leaves it."""
+    return fix.run_job(run)
+
+
+@registry.handler(fix.PREVIEW, "Preview a fix", heavy=True, phases=("validate",), reuses="Nothing.")
+def preview_fix(run: Any) -> dict[str, Any]:
+    """Tell what a recipe would do to a version."""
+    return fix.run_preview(run)
+
+
+@registry.handler(
+    held.JOB,
+    "Fix refused rows",
+    heavy=True,
+    on_failure=fix.on_failure,
+    on_retry=fix.on_retry,
+    phases=("validate", "build"),
+    reuses="The fixed version and its commit, once they were made.",
+)
+def fix_refused(run: Any) -> dict[str, Any]:
+    """Make a version of refused rows as a recipe leaves them, and commit it."""
+    return held.run_job(run)
+
+
+@registry.handler(held.PREVIEW, "Preview a fix of refused rows", heavy=True, phases=("validate",), reuses="Nothing.")
+def preview_refused(run: Any) -> dict[str, Any]:
+    """Tell what a recipe would do to refused rows."""
+    return held.run_preview(run)
 
 
 @registry.handler(

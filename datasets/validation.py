@@ -13,9 +13,9 @@ from django.conf import settings
 from datasets import lifecycle, staged, versions
 from datasets.engine import children, executor, handover
 from datasets.formats import targets
-from datasets.models import Dataset, DatasetVersion, QualityReport, Status
-from datasets.quality import unreadable
-from datasets.storage import blobs, layout
+from datasets.models import Dataset, DatasetVersion, Status
+from datasets.quality import keeping, unreadable
+from datasets.storage import blobs
 from tradenexus.actor import Actor
 from tradenexus.errors import ProblemError
 from tradenexus.jobs import queue
@@ -35,6 +35,9 @@ def request(actor: Actor, dataset: Dataset, wanted: Any, options: dict[str, Any]
     what is not given is taken from what the upload was declared with, then from the file itself.
     """
     version = versions.of_dataset(dataset, wanted, MAY_VALIDATE)
+    if not version.raw_key:
+        words = f"version {version.number} has no file of its own to be read: it was made by {version.operation}"
+        raise lifecycle.StateConflict(words, {"versionId": version.ref, "version": version.number})
     settled = {**version.params, **{name: value for name, value in options.items() if value not in (None, "", {})}}
     targets.refuse_shared(settled.get("columnMapping") or {})
     DatasetVersion.of(actor.tenant_id).filter(id=version.id).update(params=settled)
@@ -95,10 +98,10 @@ def _tell(run: Any, message: dict[str, Any]) -> None:
 def _conclude(run: Any, version: DatasetVersion, found: dict[str, Any], early: staged.Offer) -> dict[str, Any]:
     verdict, body = found["report"]["grade"], found["report"]
     sealed = [] if verdict == "RED" else _store(version, found)
-    rejects_key = _store_rejects(version, found, run)
+    rejects_key = keeping.store_rejects(version, found, run)
     summary = {"versionId": version.ref, "grade": verdict, "score": body["score"], "rows": body["rows"]}
     with run.effect() as effect:
-        _save_report(run, version, body, rejects_key, found.get("rejects", {}).get("count", 0))
+        keeping.save_report(version, found, rejects_key, run)
         facts = _facts(found, body)
         if verdict == "RED":
             DatasetVersion.of(version.tenant_id).filter(id=version.id).update(**facts)
@@ -132,30 +135,6 @@ def _facts(found: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
 def _store(version: DatasetVersion, found: dict[str, Any]) -> list[versions.SealedFile]:
     """Put the canonical files into storage: before the rows that name them, so that a crash leaves orphans only."""
     return [versions.store(version, number, file) for number, file in enumerate(found["files"])]
-
-
-def _store_rejects(version: DatasetVersion, found: dict[str, Any], run: Any) -> str:
-    rejects = found.get("rejects") or {}
-    if not rejects.get("count"):
-        return ""
-    key = layout.rejects(version.tenant_id, version.dataset_id, version.id, run.job.id, run.token)
-    return blobs.put_file(key, rejects["path"]).key
-
-
-def _save_report(run: Any, version: DatasetVersion, body: dict[str, Any], rejects_key: str, count: int) -> None:
-    QualityReport.everyone.update_or_create(
-        version=version,
-        defaults={
-            "tenant_id": version.tenant_id,
-            "grade": body["grade"],
-            "score": body["score"],
-            "profile": body["profile"],
-            "body": body,
-            "rejects_key": rejects_key,
-            "rejects_count": count,
-            "job_ref": run.job.ref,
-        },
-    )
 
 
 def on_failure(run_or_job: Any, actor: Actor, error: ProblemError, outcome: str) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from datasets import lifecycle
 from datasets.market import kinds
-from datasets.models import Dataset, DatasetVersion, Status, VersionFile
+from datasets.models import Dataset, DatasetVersion, LakeQuarantine, Status, VersionFile
 from datasets.storage import blobs, layout
 from tradenexus import db, ids
 from tradenexus.actor import Actor
@@ -93,6 +93,21 @@ def open_derived(actor: Actor, parent: DatasetVersion, operation: str, params: M
         filename=parent.filename,
         venue=parent.venue,
     )
+
+
+def open_held(actor: Actor, held: LakeQuarantine, name: str, params: Mapping[str, Any]) -> DatasetVersion:
+    """Open a version in `transforming` for refused rows of the lake that are to be fixed; inside `db.atomic()`.
+
+    It is the next one of the dataset that earlier fixes of these rows made, or the first of a new one called `name`.
+    """
+    earlier = DatasetVersion.of(actor.tenant_id).filter(quarantine=held).select_related("dataset").first()
+    dataset = earlier.dataset if earlier else None
+    if dataset is None:
+        dataset = Dataset.everyone.create(
+            tenant_id=actor.tenant_id, owner_id=actor.user_id, name=name[:255], vendor=held.vendor
+        )
+    venue, _, _ = held.entry.instrument.partition(":")
+    return _open(actor, dataset, Status.TRANSFORMING, "fix", quarantine=held, params=dict(params), venue=venue)
 
 
 def _open(actor: Actor, dataset: Dataset, status: str, operation: str, **fields: Any) -> DatasetVersion:

@@ -8,12 +8,13 @@ The variable is read once, at import; production mode ignores it. The places, in
     parts are joined     join.copied join.synced join.recorded
     parts go to a bucket uploads.shipment_begun uploads.part_sent uploads.part_recorded
     a job                jobs.claimed jobs.heartbeat jobs.handled
-    a job's transaction  jobs.effect (before its commit) jobs.effect_committed: of ingest, validation, candles, and
+    a job's transaction  jobs.effect (before its commit) jobs.effect_committed: of ingest, validation, candles, fixes and
                          each step of a publication
     ingestion            ingestion.landed ingestion.committed
     repair of gaps       repair.detected repair.landed repair.committed
     ingest               ingest.verified ingest.stored ingest.committed
     an upload is followed follow.scanned (before it is kept) follow.settled (taken over, its staging still there)
+    a fix                fix.stored fix.sealed fix.committed
     the lake is changed  lake.segment_put lake.stored lake.swapping lake.swapped
     a snapshot's files   snapshots.file_placed snapshots.placed snapshots.cleared snapshots.matrix_stored
     an export is built   exports.planned exports.collected exports.manifest exports.renamed exports.shown

@@ -131,7 +131,7 @@ class QuarantineList(QueryView):
     @extend_schema(
         operation_id="lake_quarantine_list",
         parameters=[
-            OpenApiParameter("state", str, enum=["held", "released", "dismissed", "superseded"]),
+            OpenApiParameter("state", str, enum=list(LakeQuarantine.STATES)),
             OpenApiParameter("table", str),
             OpenApiParameter("instrument", str),
             *shapes.PAGING,
@@ -140,7 +140,7 @@ class QuarantineList(QueryView):
     )
     def get(self, request: Request) -> Response:
         """List refused sessions with the reason, the newest first."""
-        rows = LakeQuarantine.of(self.actor.tenant_id).select_related("entry")
+        rows = LakeQuarantine.of(self.actor.tenant_id).select_related("entry", "fixed_in")
         asked = request.query_params
         for name, column in (("state", "state"), ("table", "entry__table"), ("instrument", "entry__instrument")):
             if value := asked.get(name, ""):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from datasets.api import lake, lake_review, lake_rows
+from datasets.api import fixes, lake, lake_review, lake_rows
 
 ENTRY = "v1/lake/<str:table>/<str:instrument>"
 
@@ -15,9 +15,10 @@ urlpatterns = [
     path("v1/lake/instruments", lake_review.Instruments.as_view()),
     path("v1/lake/instruments/<str:name>", lake_review.InstrumentHistory.as_view()),
     path("v1/lake/quarantine", lake_review.QuarantineList.as_view()),
-    path("v1/lake/quarantine/<str:ref>", lake_review.QuarantineDetail.as_view()),
     path("v1/lake/quarantine/<str:ref>/release", lake_review.Release.as_view()),
     path("v1/lake/quarantine/<str:ref>/dismiss", lake_review.Dismiss.as_view()),
+    path("v1/lake/quarantine/<str:ref>:fix", fixes.FixHeld.as_view()),
+    path("v1/lake/quarantine/<str:ref>", lake_review.QuarantineDetail.as_view()),
     path("v1/datasets/<str:ref>/promote", lake_review.Promote.as_view()),
     path(ENTRY, lake.Entry.as_view()),
     path(f"{ENTRY}/rows", lake_rows.Rows.as_view()),

@@ -94,9 +94,11 @@ class QuarantineSerializer(serializers.Serializer):
     sizeBytes = serializers.IntegerField()
     sha256 = serializers.CharField()
     vendor = serializers.CharField(allow_blank=True)
-    state = serializers.ChoiceField(["held", "released", "dismissed", "superseded"])
+    state = serializers.ChoiceField(list(LakeQuarantine.STATES))
     reason = serializers.CharField(allow_blank=True)
     commitId = serializers.CharField()
+    fixedVersionId = serializers.CharField(allow_null=True, help_text="the version that entered in their place")
+    fixedCommitId = serializers.CharField(allow_null=True)
     createdAt = serializers.DateTimeField()
     settledAt = serializers.DateTimeField(allow_null=True)
 
@@ -218,6 +220,8 @@ def quarantine(row: LakeQuarantine) -> dict[str, Any]:
         "state": row.state,
         "reason": row.settled_reason,
         "commitId": ids.encode(LakeCommit.prefix, row.commit_id),
+        "fixedVersionId": row.fixed_in.source if row.fixed_in else None,
+        "fixedCommitId": row.fixed_in.ref if row.fixed_in else None,
         "createdAt": row.created_at,
         "settledAt": row.settled_at,
     }

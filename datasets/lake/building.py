@@ -48,7 +48,8 @@ def build(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dic
     """
     limits, folder = rules.of(params["rules"]), Path(params["out_dir"])
     works = [_Work(number, given, limits, folder) for number, given in enumerate(params["works"])]
-    contamination.check([(work.table, work.new, work.found, work.before.close) for work in works])
+    offered = [(work.table, work.new, work.found, work.before.close) for work in works]
+    contamination.check([*offered, *(each for work in works for each in work.beside())])
     answers = []
     for number, work in enumerate(works):
         answers.append(work.finish())
@@ -118,6 +119,16 @@ class _Work:
             words = f"{self.given['instrument']}: row {at} does not come after the one before it"
             raise RowsRefused(words, {"instrument": self.given["instrument"], "row": at})
         return rows.combine_chunks()
+
+    def beside(self) -> list[contamination.Judged]:
+        """Return rows of other instruments, cut to the offered range: what is noted of them is of no interest."""
+        within = [("ts_event", ">=", stamp(self.given["startNs"])), ("ts_event", "<", stamp(self.given["endNs"]))]
+        found: list[contamination.Judged] = []
+        for path in self.given["beside"]:
+            rows = shaped(self.table, pq.read_table(path, filters=within)).combine_chunks()
+            days = partitions.session_days(self.table, self.calendar, _ns(rows))
+            found.append((self.table, rows, judging.sessions(days), None))
+        return found
 
     def _standing(self, members: list[dict[str, Any]]) -> pa.Table:
         for each in members:

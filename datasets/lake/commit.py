@@ -125,6 +125,7 @@ def _work(offer: Offer, base: state.Base, stack: ExitStack) -> dict[str, Any]:
         "benign": sorted(offer.benign | base.benign),
         "accepted": sorted(offer.accepted | base.accepted),
         "offered": [handover.reads(path) for path in offer.paths],
+        "beside": [handover.reads(path) for path in offer.beside],
         "actions": [local(segment) for segment in base.actions],
         "lastNs": base.entry.last_ns,
         "members": [

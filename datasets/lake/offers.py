@@ -24,7 +24,8 @@ class Offer:
     The range is what was asked for and answered: an expected session in it without rows is MISSING, or benign when its
     day is in `benign`. `accepted` days enter whatever their verdict, because a reviewer said so. `fetched_at` is
     when the source gave the rows. With `cut` the files hold more than the range, and only the rows inside are meant.
-    Without `claims` the range only bounds the rows: nothing is said of the rest of it.
+    Without `claims` the range only bounds the rows: nothing is said of the rest of it. `beside` are rows of other
+    instruments, for the search for rows that are another instrument's; they are not taken in.
     """
 
     table: str
@@ -40,6 +41,7 @@ class Offer:
     accepted: frozenset[int] = frozenset()
     cut: bool = False
     claims: bool = True
+    beside: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a policy nobody knows and a range that is empty."""

@@ -71,8 +71,12 @@ class DatasetVersion(TenantOwned):
     number = models.IntegerField()
     status = models.CharField(max_length=20, choices=Status.choices)
     status_reason = models.TextField(blank=True)
-    operation = models.CharField(max_length=40)  # upload, candles, link, ...
+    operation = models.CharField(max_length=40)  # upload, candles, fix, link, ...
     parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="children")
+    # the refused rows of the lake that a fix made this of; it has no parent then
+    quarantine = models.ForeignKey(
+        "datasets.LakeQuarantine", null=True, on_delete=models.PROTECT, related_name="versions"
+    )
     params = models.JSONField(default=dict)
     created_by = models.ForeignKey("tenancy.User", null=True, on_delete=models.SET_NULL, related_name="+")
     # what came in

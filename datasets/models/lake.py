@@ -25,7 +25,7 @@ class LakeCommit(TenantOwned):
 
     prefix = "cmt"
     key = models.CharField(max_length=128)
-    operation = models.CharField(max_length=24)  # promote, ingest, repair, feature, review, compact
+    operation = models.CharField(max_length=24)  # promote, ingest, repair, feature, release, fix, compact
     source = models.CharField(max_length=64, blank=True)  # the id of what it came from
     summary = models.JSONField(default=dict)
     job_ref = models.CharField(max_length=40, blank=True)
@@ -226,6 +226,7 @@ class LakePartition(models.Model):
 class LakeQuarantine(TenantOwned):
     """Rows of one session that were refused: kept apart with the reason until a reviewer settles it."""
 
+    STATES = ("held", "released", "dismissed", "superseded", "fixed")
     prefix = "qrt"
     entry = models.ForeignKey(LakeEntry, on_delete=models.PROTECT, related_name="quarantine")
     session = models.DateField()
@@ -238,7 +239,9 @@ class LakeQuarantine(TenantOwned):
     vendor = models.CharField(max_length=64, blank=True)
     fetched_at = models.DateTimeField(null=True)
     commit = models.ForeignKey(LakeCommit, on_delete=models.PROTECT, related_name="quarantined")
-    state = models.CharField(max_length=10, default="held")  # held, released, dismissed, superseded
+    state = models.CharField(max_length=10, default="held")  # one of STATES
+    # the commit that took the rows in as a fix left them; its source is the version they became
+    fixed_in = models.ForeignKey(LakeCommit, null=True, on_delete=models.PROTECT, related_name="fixed")
     settled_reason = models.TextField(blank=True)
     settled_by = models.ForeignKey("tenancy.User", null=True, on_delete=models.SET_NULL, related_name="+")
     settled_at = models.DateTimeField(null=True)
@@ -249,7 +252,11 @@ class LakeQuarantine(TenantOwned):
         constraints = [
             models.UniqueConstraint(fields=["entry", "session", "sha256"], name="lake_quarantine_once"),
             models.CheckConstraint(
-                condition=Q(state__in=["held", "released", "dismissed", "superseded"]), name="lake_quarantine_state"
+                condition=Q(state__in=["held", "released", "dismissed", "superseded", "fixed"]),
+                name="lake_quarantine_state",
+            ),
+            models.CheckConstraint(
+                condition=Q(fixed_in__isnull=True) | Q(state="fixed"), name="lake_quarantine_fixed_in"
             ),
         ]
         indexes = [models.Index(fields=["tenant", "state", "-created_at"], name="lake_quarantine_list")]

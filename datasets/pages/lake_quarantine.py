@@ -21,7 +21,7 @@ from tradenexus.web.page import Page
 
 ROWS = 50
 SHOWN = 20  # of the refused rows
-STATES = ("held", "released", "dismissed", "superseded")
+STATES = LakeQuarantine.STATES
 
 
 class EntryQuarantine(EntryPage):

@@ -40,7 +40,9 @@ class CheckTooWide(Unprocessable):
 
 
 def build(params: dict[str, Any], emit: Emit) -> dict[str, Any]:
-    """Return scan's answer with `recipe` {steps: [{step, op, words, touched, samples, refused}], rowsIn, rowsOut}.
+    """Return scan's answer with `kind` and `recipe`.
+
+    recipe: {steps: [{step, op, words, touched, samples, refused}], rowsIn, rowsOut}.
 
     params: steps, plan (kind, columnMapping, ...), raw or inputs [{instrument, path, rows}], preview, out_dir, and what
     `quality.scan` takes of profile, thresholds, calendar, interval, symbol, venue, nowNs. A preview writes no file that
@@ -56,7 +58,11 @@ def build(params: dict[str, Any], emit: Emit) -> dict[str, Any]:
         applied.refuse_idle()
     for step, did in zip(steps, told, strict=True):
         did["refused"] = bool(step.get("mustMatch")) and not did["touched"]
-    return {**answer, "recipe": {"steps": told, "rowsIn": applied.rows_in, "rowsOut": applied.rows_out}}
+    return {
+        **answer,
+        "kind": params["plan"]["kind"],
+        "recipe": {"steps": told, "rowsIn": applied.rows_in, "rowsOut": applied.rows_out},
+    }
 
 
 class _Source:

@@ -15,6 +15,7 @@ from tradenexus import failpoints
 
 FAMILIES = "uploads|join|ingest|ingestion|jobs|storage|lake|snapshots|exports|gc|scrub|backup|restore|repair"
 FAMILIES = "uploads|follow|join|ingest|ingestion|jobs|storage|lake|snapshots|exports|gc|scrub|backup|restore"
+FAMILIES = "uploads|join|ingest|ingestion|jobs|fix|storage|lake|snapshots|exports|gc|scrub|backup|restore"
 LISTED = set(re.findall(rf"\b(?:{FAMILIES})\.[a-z_]+", failpoints.__doc__ or ""))
 KILLED_IN = (
     "datasets/lake/test_kills.py",
@@ -25,6 +26,7 @@ KILLED_IN = (
     "backfill/repair/test_kills.py",
     "datasets/uploads/test_following_kills.py",
     "datasets/uploads/test_kills.py",
+    "datasets/transforms/test_kills.py",
     "datasets/uploads/test_shipping_kills.py",
     "tradenexus/jobs/test_watchdog.py",
 )

@@ -33,7 +33,8 @@ _TONES: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("ok", "check"): (
         *("ready", "published", "published_lona", "available", "succeeded", "completed", "complete"),
-        *("active", "passed", "pass", "green", "alive", "ok", "finished", "live", "done", "repaired"),
+        *("active", "passed", "pass", "fixed", "green", "alive", "ok", "finished", "live", "done"),
+        "repaired",
     ),
     ("warn", "triangle"): (
         "degraded",
