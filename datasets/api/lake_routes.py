@@ -3,6 +3,7 @@
 from django.urls import path
 
 from datasets.api import fixes, lake, lake_review, lake_rows
+from datasets.api import lake, lake_diff, lake_review, lake_rows
 
 ENTRY = "v1/lake/<str:table>/<str:instrument>"
 
@@ -25,4 +26,5 @@ urlpatterns = [
     path(f"{ENTRY}/partitions", lake.Partitions.as_view()),
     path(f"{ENTRY}/partitions/<str:session>/override", lake_review.Override.as_view()),
     path(f"{ENTRY}/revisions", lake.Revisions.as_view()),
+    path(f"{ENTRY}/diff/<str:span>", lake_diff.Diff.as_view()),
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from datasets.lake.offers import SegmentDamaged
 from datasets.market import instruments, tables
@@ -21,7 +21,8 @@ from datasets.models import LakeEntry, LakeMember, LakeRevision, LakeSegment
 from datasets.storage import blobs
 from tradenexus.errors import BadRequest, NotFound
 
-__all__ = ["RevisionGone", "SegmentDamaged", "Slice", "entry_of", "locate", "revision_at", "tables_of"]
+__all__ = ["RevisionGone", "SegmentDamaged", "Slice", "check_kept", "entry_of", "locate", "of_revision", "revision_at"]
+__all__ += ["tables_of"]
 
 
 class RevisionGone(NotFound):
@@ -58,16 +59,33 @@ def locate(
     if start_ns is not None and end_ns is not None and start_ns >= end_ns:
         raise BadRequest("the range is empty or reversed", {"start": start_ns, "end": end_ns})
     revision = entry.revision if as_of is None else revision_at(entry, as_of)
-    rows = LakeMember.objects.filter(entry=entry).select_related("segment")
-    if revision == entry.revision:
-        rows = rows.filter(until_revision=None)
-    else:
-        rows = rows.filter(from_revision__lte=revision).filter(Q(until_revision=None) | Q(until_revision__gt=revision))
+    rows = _members(entry, revision)
     if start_ns is not None:
         rows = rows.filter(t1_ns__gte=start_ns)
     if end_ns is not None:
         rows = rows.filter(t0_ns__lt=end_ns)
     return Slice(entry, revision, [each.segment for each in rows.order_by("span_start_ns")], start_ns, end_ns)
+
+
+def of_revision(entry: LakeEntry, revision: int) -> Slice:
+    """Return all segments of one revision, from 1 to the newest; RevisionGone for one that is not kept."""
+    check_kept(entry, revision)
+    rows = _members(entry, revision).order_by("span_start_ns")
+    return Slice(entry, revision, [each.segment for each in rows], None, None)
+
+
+def _members(entry: LakeEntry, revision: int) -> QuerySet[LakeMember]:
+    rows = LakeMember.objects.filter(entry=entry).select_related("segment")
+    if revision == entry.revision:
+        return rows.filter(until_revision=None)
+    return rows.filter(from_revision__lte=revision).filter(Q(until_revision=None) | Q(until_revision__gt=revision))
+
+
+def check_kept(entry: LakeEntry, revision: int) -> None:
+    """Raise RevisionGone for a revision that was let go."""
+    if revision < entry.oldest_revision:
+        details = {"entry": str(entry), "revision": revision, "oldest": entry.oldest_revision}
+        raise RevisionGone(f"revision {revision} of {entry} is not kept any more", details)
 
 
 def revision_at(entry: LakeEntry, as_of: datetime) -> int:
@@ -76,9 +94,7 @@ def revision_at(entry: LakeEntry, as_of: datetime) -> int:
     number = rows.order_by("-number").values_list("number", flat=True).first()
     if number is None:
         raise NotFound(f"{entry} did not exist at {as_of:%Y-%m-%d %H:%M:%S}Z", {"entry": str(entry)})
-    if number < entry.oldest_revision:
-        details = {"entry": str(entry), "revision": number, "oldest": entry.oldest_revision}
-        raise RevisionGone(f"revision {number} of {entry} is not kept any more", details)
+    check_kept(entry, number)
     return number
 
 

@@ -40,12 +40,13 @@ def sealed(person: Person, folder: Path, rows: int = 10, status: str = "ready", 
 
 def catalog_row(person: Person) -> dict[str, str]:
     """Return the names of an entry of the lake, its instrument, a commit and a quarantine: rows alone, no bytes."""
-    from datasets.models import Instrument, LakeCommit, LakeEntry, LakePartition, LakeQuarantine
+    from datasets.models import Instrument, LakeCommit, LakeEntry, LakePartition, LakeQuarantine, LakeRevision
 
     now, owned = db.now(), {"tenant": person.tenant}
     Instrument.everyone.create(**owned, name="X:A", venue="X", symbol="A", type="spot", calendar="24/7", valid_from=now)
     commit = LakeCommit.everyone.create(**owned, key="made", operation="ingest", created_at=now)
     entry = LakeEntry.everyone.create(**owned, table="crypto_bars_1d", instrument="X:A", revision=1, updated_at=now)
+    LakeRevision.objects.create(entry=entry, number=1, commit=commit, digest="0" * 64, rows=0, created_at=now)
     told = {"entry": entry, "session": "2024-10-07", "commit": commit}
     LakePartition.objects.create(**told, status="RED", code="TOXIC", codes=["TOXIC"])
     held = LakeQuarantine.everyone.create(

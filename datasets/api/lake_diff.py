@@ -1,0 +1,222 @@
+"""/v1/lake/{table}/{instrument}/diff/{a}...{b}: what differs between two revisions of an entry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from datasets.api import lake_shapes as show
+from datasets.api.lake import LakeView
+from datasets.lake import diff
+from datasets.market import dates
+from datasets.market.times import time_text
+from datasets.models import LakePartition
+from tradenexus.errors import BadRequest
+from tradenexus.rest import pagination, shapes
+from tradenexus.rest.views import respond
+
+
+class DiffComparedSerializer(serializers.Serializer):
+    """What was read for the answer."""
+
+    files = serializers.IntegerField(help_text="that the revisions do not share; the others were not read")
+    sharedFiles = serializers.IntegerField()
+    rows = serializers.IntegerField(help_text="read, of both sides")
+    budget = serializers.IntegerField(help_text="rows after which a comparison stops")
+    until = serializers.CharField(allow_null=True, help_text="all before it was compared; null: everything")
+
+
+class DiffRowCountsSerializer(serializers.Serializer):
+    """Rows, from a to b."""
+
+    added = serializers.IntegerField()
+    removed = serializers.IntegerField()
+    changed = serializers.IntegerField()
+    unchanged = serializers.IntegerField(help_text="in files that differ")
+    shared = serializers.IntegerField(help_text="in files that both have")
+
+
+class DiffSessionSerializer(serializers.Serializer):
+    """A session that differs."""
+
+    session = serializers.DateField()
+    change = serializers.ChoiceField(["+", "-", "~"])
+    partlyRead = serializers.BooleanField(help_text="it goes on in rows that were not read")
+    rowsA = serializers.IntegerField(help_text="read in a")
+    rowsB = serializers.IntegerField(help_text="read in b")
+    added = serializers.IntegerField()
+    removed = serializers.IntegerField()
+    changed = serializers.IntegerField()
+    moved = serializers.IntegerField(help_text="the same ticks in another order")
+    expected = serializers.IntegerField(allow_null=True)
+    status = serializers.CharField(allow_null=True, help_text="the verdict of today")
+    code = serializers.CharField(allow_null=True)
+
+
+class DiffPartitionsSerializer(serializers.Serializer):
+    """The sessions that differ, in order of time."""
+
+    added = serializers.IntegerField()
+    removed = serializers.IntegerField()
+    changed = serializers.IntegerField()
+    items = DiffSessionSerializer(many=True)
+    nextCursor = serializers.CharField(allow_null=True)
+
+
+class DiffColumnSerializer(serializers.Serializer):
+    """How far a column moved in the rows that both have."""
+
+    name = serializers.CharField()
+    changed = serializers.IntegerField()
+    rises = serializers.IntegerField()
+    falls = serializers.IntegerField()
+    appeared = serializers.IntegerField(help_text="null in a")
+    vanished = serializers.IntegerField(help_text="null in b")
+    maxAbs = serializers.FloatField(allow_null=True)
+    maxAbsAt = serializers.CharField(allow_null=True)
+    maxRel = serializers.FloatField(allow_null=True, help_text="of the value in a; null where that is 0")
+    maxRelAt = serializers.CharField(allow_null=True)
+
+
+class DiffRowSerializer(serializers.Serializer):
+    """One row on both sides."""
+
+    change = serializers.ChoiceField(["+", "-", "~"])
+    time = serializers.CharField()
+    session = serializers.DateField()
+    key = serializers.DictField(help_text="further columns of the key")
+    old = serializers.DictField(allow_null=True)
+    new = serializers.DictField(allow_null=True)
+    columns = serializers.ListField(child=serializers.CharField(), help_text="those that differ")
+
+
+class DiffValuesSerializer(serializers.Serializer):
+    """Values."""
+
+    columns = DiffColumnSerializer(many=True)
+    rows = DiffRowSerializer(many=True, help_text="the first 100 of each kind, in order of time")
+
+
+class DiffSchemaSerializer(serializers.Serializer):
+    """Columns; a type never changes."""
+
+    versions = serializers.DictField(help_text="versions of the schema on each side")
+    added = serializers.ListField(child=serializers.CharField())
+    removed = serializers.ListField(child=serializers.CharField())
+
+
+class DiffQualitySerializer(serializers.Serializer):
+    """The sessions that differ, judged."""
+
+    sessions = serializers.IntegerField()
+    verdicts = serializers.DictField(help_text="the verdicts of today")
+    completeness = serializers.DictField(help_text="{sessions, a, b}: mean of rows by expected rows, in percent")
+
+
+class LakeDiffSerializer(shapes.Answer):
+    """What turns one revision of an entry into another."""
+
+    table = serializers.CharField()
+    instrument = serializers.CharField()
+    a = show.RevisionSerializer()
+    b = show.RevisionSerializer()
+    identical = serializers.BooleanField(help_text="byte for byte")
+    complete = serializers.BooleanField()
+    compared = DiffComparedSerializer()
+    rows = DiffRowCountsSerializer()
+    rowsDelta = serializers.IntegerField()
+    schema = DiffSchemaSerializer()
+    partitions = DiffPartitionsSerializer()
+    values = DiffValuesSerializer()
+    quality = DiffQualitySerializer()
+
+
+class Diff(LakeView):
+    """Two revisions side by side."""
+
+    @extend_schema(
+        operation_id="lake_diff",
+        parameters=[
+            OpenApiParameter(
+                "span", str, OpenApiParameter.PATH, description="a...b, each the number of a revision or a time"
+            ),
+            *shapes.PAGING,
+        ],
+        responses={200: LakeDiffSerializer},
+    )
+    def get(self, request: Request, table: str, instrument: str, span: str) -> Response:
+        """Compare two revisions of an entry, reading only the files that they do not share.
+
+        Counts, values and quality are of everything that was compared; the sessions that differ come in pages.
+        """
+        limit, after = pagination.limit_of(request), _after(request.query_params.get("cursor", ""))
+        entry = self.entry(table, instrument)
+        a, b = diff.pair_of(entry, span)
+        found = diff.between(entry, a, b)
+        quality, judged = diff.quality_of(entry, found)
+        listed = [each for each in found["sessions"] if after is None or each["day"] > after]
+        counts = {sign: sum(each["change"] == sign for each in found["sessions"]) for sign in "+-~"}
+        return respond(
+            request,
+            {
+                "table": entry.table,
+                "instrument": entry.instrument,
+                "a": show.revision(a),
+                "b": show.revision(b),
+                "identical": a.digest == b.digest,
+                "rowsDelta": b.rows - a.rows,
+                **diff.header_of(found),
+                "schema": diff.schema_of(entry, found),
+                "partitions": {
+                    "added": counts["+"],
+                    "removed": counts["-"],
+                    "changed": counts["~"],
+                    "items": [_session(each, judged.get(each["day"])) for each in listed[:limit]],
+                    "nextCursor": str(dates.to_date(listed[limit - 1]["day"])) if len(listed) > limit else None,
+                },
+                "values": {
+                    "columns": [_column(each) for each in found["columns"]],
+                    "rows": [_row(each) for each in found["rows"]],
+                },
+                "quality": quality,
+            },
+        )
+
+
+def _after(cursor: str) -> int | None:
+    """Return the session that the page before ended with."""
+    if not cursor:
+        return None
+    try:
+        return dates.to_day(dates.date.fromisoformat(cursor))
+    except ValueError as error:
+        raise BadRequest("this cursor is not one of this list", {"fields": {"cursor": [cursor[:40]]}}) from error
+
+
+def _session(each: dict[str, Any], judged: LakePartition | None) -> dict[str, Any]:
+    counts = {name: each[name] for name in ("change", "added", "removed", "changed", "moved")}
+    return {
+        "session": dates.to_date(each["day"]),
+        **counts,
+        "partlyRead": each["partial"],
+        "rowsA": each["before"],
+        "rowsB": each["after"],
+        "expected": judged.expected if judged else None,
+        "status": judged.verdict if judged else None,  # type: ignore[attr-defined]
+        "code": judged.code if judged else None,
+    }
+
+
+def _column(each: dict[str, Any]) -> dict[str, Any]:
+    told = {name: value for name, value in each.items() if not name.endswith("Ns")}
+    at = {f"{name}At": each.get(f"{name}Ns") for name in ("maxAbs", "maxRel")}
+    return told | {name: None if ns is None else time_text(ns) for name, ns in at.items()}
+
+
+def _row(each: dict[str, Any]) -> dict[str, Any]:
+    told = {name: each[name] for name in ("change", "key", "old", "new", "columns")}
+    return {"time": time_text(each["ns"]), "session": dates.to_date(each["day"]), **told}

@@ -1,0 +1,94 @@
+"""A diff of two revisions over HTTP: counts, pages of sessions, values, quality; who may ask, and what is no diff."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from datasets.models import LakeEntry
+from tests.kit import lake
+
+pytestmark = pytest.mark.django_db(transaction=True)
+URL = "/v1/lake/crypto_bars_1d/BINANCE:ETH-BTC/diff"
+
+
+@pytest.fixture
+def revised(owner, tmp_path):
+    """Sixty days; then thirty more, and three of the first with another close."""
+    name = lake.registered(owner)
+    closes = 100 + np.arange(90) / 8
+    lake.put(owner, tmp_path, lake.offer(tmp_path, lake.daily(closes[:60]), name))
+    closes[[3, 4, 50]] += 2
+    lake.put(owner, tmp_path, lake.offer(tmp_path, lake.daily(closes), name, policy="newer"))
+    return LakeEntry.of(owner.tenant.id).get()
+
+
+def body(response, status=200):
+    assert response.status_code == status, response.content[:500]
+    return response.json()
+
+
+def test_it_says_what_turns_the_one_into_the_other(viewer, revised):
+    told = body(viewer.api.get(f"{URL}/1...2"))
+    assert (told["identical"], told["complete"], told["rowsDelta"]) == (False, True, 30)
+    rows = told["rows"]
+    assert (rows["added"], rows["removed"], rows["changed"]) == (30, 0, 3)
+    assert rows["shared"] + rows["unchanged"] == 57
+    assert (told["a"]["number"], told["b"]["number"], told["b"]["rows"]) == (1, 2, 90)
+    assert told["b"]["digest"] == revised.digest
+    assert told["schema"] == {"versions": {"a": [1], "b": [1]}, "added": [], "removed": []}
+    parts = told["partitions"]
+    assert (parts["added"], parts["removed"], parts["changed"]) == (30, 0, 3)
+    assert parts["items"][0]["session"] == "2024-10-10"
+    assert (parts["items"][0]["change"], parts["items"][0]["status"]) == ("~", "GREEN")
+    close = next(each for each in told["values"]["columns"] if each["name"] == "close")
+    assert (close["changed"], close["maxAbs"], close["maxAbsAt"]) == (3, 2.0, "2024-10-10T00:00:00Z")
+    assert close["maxRel"] == pytest.approx(2 / (100 + 3 / 8))
+    first = told["values"]["rows"][0]
+    assert (first["time"], first["change"]) == ("2024-10-10T00:00:00Z", "~")
+    assert (first["old"]["close"], first["new"]["close"]) == (100.375, 102.375)
+    assert first["columns"] == ["open", "high", "low", "close"]
+    assert told["quality"]["completeness"]["sessions"] == 33
+
+
+def test_pages_of_sessions_show_each_once(owner, revised):
+    seen, cursor = [], ""
+    while cursor is not None:
+        parts = body(owner.api.get(f"{URL}/1...2?limit=10&cursor={cursor}"))["partitions"]
+        seen += [each["session"] for each in parts["items"]]
+        cursor = parts["nextCursor"]
+    assert len(seen) == len(set(seen)) == 33
+    assert seen == sorted(seen)
+
+
+def test_reversed_it_is_the_inverse_and_the_same_is_identical(owner, revised):
+    back = body(owner.api.get(f"{URL}/2...1"))
+    assert (back["rows"]["removed"], back["rowsDelta"], back["partitions"]["removed"]) == (30, -30, 30)
+    same = body(owner.api.get(f"{URL}/2...2"))
+    assert (same["identical"], same["compared"]["rows"], same["partitions"]["items"]) == (True, 0, [])
+
+
+@pytest.mark.parametrize(
+    ("span", "status", "code"),
+    [
+        ("1..2", 400, "VALIDATION_ERROR"),
+        ("1...x", 400, "VALIDATION_ERROR"),
+        ("1...2?cursor=x", 400, "VALIDATION_ERROR"),
+        ("1...2?limit=0", 400, "VALIDATION_ERROR"),
+        ("1...9", 404, "NOT_FOUND"),
+        ("0...1", 404, "NOT_FOUND"),
+        ("2001-01-01...2", 404, "NOT_FOUND"),
+    ],
+)
+def test_what_is_no_pair_of_revisions_is_refused_by_name(owner, revised, span, status, code):
+    assert body(owner.api.get(f"{URL}/{span}"), status)["error"]["code"] == code
+
+
+def test_a_revision_that_was_let_go_is_gone(owner, revised):
+    LakeEntry.everyone.update(oldest_revision=2)
+    error = body(owner.api.get(f"{URL}/1...2"), 404)["error"]
+    assert (error["code"], error["details"]["oldest"]) == ("LAKE_REVISION_GONE", 2)
+
+
+def test_another_workspace_is_told_nothing(stranger, revised):
+    assert body(stranger.api.get(f"{URL}/1...2"), 404)["error"]["code"] == "NOT_FOUND"
