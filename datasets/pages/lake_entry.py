@@ -181,8 +181,12 @@ class Revisions(EntryPage):
         for one in listed:
             one["samples"] = [_sample(told) for told in one["revision"].changes.get("samples", [])]
             one["as_of"] = f"{self.base}?{urlencode({'as_of': figures.iso(one['revision'].created_at)})}"
+            number = one["revision"].number
+            one["diff"] = (
+                f"{self.base}diff/{number - 1}...{number}/" if number > max(1, self.entry.oldest_revision) else ""
+            )
         path = lake_commands.api_path(self.entry) + "/revisions"
-        return {"pager": pager, "revisions": listed, "twin": path}
+        return {"pager": pager, "revisions": listed, "before": self.entry.revision - 1, "twin": path}
 
 
 def _sample(told: dict[str, Any]) -> dict[str, Any]:

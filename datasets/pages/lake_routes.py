@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from datasets.pages import lake_entry, lake_instruments, lake_ledger, lake_list, lake_quality, lake_quarantine
+from datasets.pages import (
+    lake_diff,
+    lake_entry,
+    lake_instruments,
+    lake_ledger,
+    lake_list,
+    lake_quality,
+    lake_quarantine,
+)
 
 _ENTRY = "lakehouse/<str:table>/<str:instrument>/"
 
@@ -20,5 +28,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_ENTRY}ledger/", lake_ledger.Ledger.as_view()),
     path(f"{_ENTRY}quarantine/", lake_quarantine.EntryQuarantine.as_view()),
     path(f"{_ENTRY}revisions/", lake_entry.Revisions.as_view()),
+    path(f"{_ENTRY}diff/", lake_diff.Choose.as_view()),
+    path(f"{_ENTRY}diff/<str:span>/", lake_diff.Diff.as_view()),
     path(f"{_ENTRY}files/", lake_entry.Files.as_view()),
 ]

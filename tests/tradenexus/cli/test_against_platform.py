@@ -190,6 +190,13 @@ def test_rows_go_into_the_lake_and_come_out_again(server, nexus, home):
     assert nexus("lake", "rows", entry, "--format", "parquet", "-o", home / "rows.parquet").code == 6
     assert pq.read_table(home / "rows.parquet").num_rows == 1500
     assert len(nexus("lake", "revisions", entry, "--json").json) == 2
+    told = nexus("lake", "diff", entry, "1...2", "--json").json
+    assert (told["rows"]["added"], told["rows"]["changed"], told["partitions"]["added"]) == (1440, 0, 1)
+    assert "1440" in nexus("lake", "diff", entry, "1...2").out
+    assert "2024-01-01\t+" in nexus("lake", "diff", entry, "1...2", "--show", "sessions").out
+    assert "high\t\t101.0" in nexus("lake", "diff", entry, "1...2", "--show", "rows").out
+    assert nexus("lake", "diff", entry, "1...2", "--show", "columns").code == 0
+    assert [nexus("lake", "diff", entry, span).code for span in ("1..2", "1...9")] == [2, 5]
     assert [each["operation"] for each in nexus("lake", "commits", "--json").json] == ["release", "promote"]
     assert nexus("lake", "instruments", "BINANCE:BTC-USD", "--json").json[0]["type"] == "spot"
     assert nexus("lake", "describe", "X:ES", "--type", "futures", "--calendar", "CMES", "--tick", "0.25").code == 0

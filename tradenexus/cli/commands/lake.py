@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tradenexus.cli import invocation, lakerows, params, references, repairing, waiting
+from tradenexus.cli import invocation, lakediff, lakerows, params, references, repairing, waiting
 from tradenexus.cli.failures import Usage
 from tradenexus.cli.output import Column
 
@@ -169,6 +169,26 @@ def revisions(ctx: typer.Context, entry: Entry, limit: params.Limit = 50) -> Non
     nx = invocation.of(ctx)
     items = list(nx.client.pages(f"{_path(entry)}/revisions", limit=limit))
     nx.out.rows(items, REVISIONS, f"{len(items)} revisions")
+
+
+@app.command()
+def diff(
+    ctx: typer.Context,
+    entry: Entry,
+    span: Annotated[str, typer.Argument(metavar="A...B", help="Two revisions, each a number or a time.")],
+    part: Annotated[str, typer.Option("--show", help="facts (default), sessions, columns or rows.")] = "facts",
+    limit: params.Limit = 200,
+) -> None:
+    """Show what turns one revision of an entry into another.
+
+    Example: nexus lake diff equities_bars/XNYS:IBM 6...7 --show rows
+    """
+    nx = invocation.of(ctx)
+    if part not in lakediff.PARTS:
+        raise Usage(f"--show {part} is not known", why=f"it is one of {', '.join(lakediff.PARTS)}")
+    if "..." not in span:
+        raise Usage(f"{span!r} is no pair of revisions", why="write A...B, as in 6...7")
+    lakediff.show(nx, f"{_path(entry)}/diff/{span}", entry, part, limit)
 
 
 @app.command()
