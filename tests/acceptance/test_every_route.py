@@ -26,6 +26,8 @@ ROWS: dict[str, tuple[str | None, dict]] = {
     "v1/audit": (None, {}),
     "v1/audit:verify": (None, {}),
     "v1/audit/export": (None, {}),
+    "v1/audit/head": (None, {}),
+    "v1/audit/bundle": (None, {}),
     "v1/search": (None, {}),
     "v1/overview": (None, {}),
     "v1/doctor": (None, {}),

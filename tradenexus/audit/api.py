@@ -1,4 +1,7 @@
-"""/v1/audit: entries, newest first; /v1/audit:verify walks the chain; /v1/audit/export streams it as JSON lines."""
+"""/v1/audit: entries, newest first; /v1/audit:verify walks the chain; /v1/audit/export streams it as JSON lines.
+
+/v1/audit/head is the newest entry's number and hash, to be kept elsewhere; /v1/audit/bundle is one file that proves it.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tradenexus import ids
-from tradenexus.audit import chain
+from tradenexus import db, ids
+from tradenexus.audit import bundle, chain
 from tradenexus.audit.models import Entry
 from tradenexus.errors import BadRequest
 from tradenexus.rest import pagination, shapes, streams
 from tradenexus.rest.views import TenantView, respond
+from tradenexus.tenancy.models import Tenant
 
 
 class EntrySerializer(serializers.Serializer):
@@ -123,3 +127,45 @@ class AuditExport(TenantView):
 def _lines(tenant_id: Any) -> Iterator[str]:
     for entry in Entry.of(tenant_id).order_by("seq").iterator(chunk_size=1_000):
         yield json.dumps(render(entry), ensure_ascii=False) + "\n"
+
+
+class HeadSerializer(shapes.Answer):
+    """The newest entry of the chain; `hash` is 64 zeros where nothing has happened yet."""
+
+    seq = serializers.IntegerField()
+    hash = serializers.CharField()
+    at = serializers.DateTimeField(help_text="when it was asked for")
+
+
+class AuditHead(TenantView):
+    """The head of the chain: kept elsewhere, it is a witness that no entry was computed anew."""
+
+    @extend_schema(operation_id="audit_head", responses={200: HeadSerializer})
+    def get(self, request: Request) -> Response:
+        """Show the head of the audit chain."""
+        head = bundle.head_of(self.actor.tenant_id)
+        return respond(request, {"seq": head.audit_seq, "hash": head.audit_hash, "at": chain.at_text(db.now())})
+
+
+class AuditBundle(TenantView):
+    """Entries as they were hashed, the head, and what verifies them offline."""
+
+    @extend_schema(
+        operation_id="audit_bundle",
+        parameters=[
+            OpenApiParameter("from", str, description="A day or a time: the first entry at or after it"),
+            OpenApiParameter("to", str, description="A day or a time: the last entry before it"),
+        ],
+        responses={(200, "application/zip"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """Export the audit chain, or a range of it, as a bundle."""
+        start, end = (bundle.edge(name, request.query_params.get(name, "")) for name in ("from", "to"))
+        if start and end and start >= end:
+            raise BadRequest("from must be before to", {"fields": {"from": ["must be before to"]}})
+        tenant = Tenant.objects.get(id=self.actor.tenant_id)
+        parts = streams.pieces(bundle.pieces(tenant, bundle.span(tenant.id, start, end)))
+        response = StreamingHttpResponse(parts, content_type="application/zip")
+        response["X-Content-Type-Options"] = "nosniff"
+        response["Content-Disposition"] = streams.disposition(f"audit-{db.now():%Y-%m-%d}.zip")
+        return response

@@ -46,7 +46,7 @@ class Trail(Page):
             or 0,
             "twin": f"/v1/audit{tables.changed(self.query)}",
             "copy": commands("GET", "/v1/audit", query=asked, cli="nexus audit list"),
-            "menu": [("Export all as JSON lines", "/v1/audit/export")],
+            "menu": [("Export bundle", "/v1/audit/bundle"), ("Export all as JSON lines", "/v1/audit/export")],
         }
 
 

@@ -9,5 +9,7 @@ urlpatterns = [
     path("audit/verify/", pages.Verify.as_view()),
     path("v1/audit", api.AuditList.as_view()),
     path("v1/audit:verify", api.AuditVerify.as_view()),
+    path("v1/audit/head", api.AuditHead.as_view()),
+    path("v1/audit/bundle", api.AuditBundle.as_view()),
     path("v1/audit/export", api.AuditExport.as_view()),
 ]

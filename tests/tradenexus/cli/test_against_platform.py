@@ -29,6 +29,16 @@ def tape(home):
     return path
 
 
+def proven(nexus, home):
+    """The trail as a bundle is whole without the server, holds its head, and does not when it is cut."""
+    head = nexus("audit", "head", "--json").json
+    assert nexus("audit", "export", "--out", home / "audit.zip", "--from", "2024-01-01").code == 0
+    verdict = nexus("audit", "verify", home / "audit.zip", "--witness", f"{head['seq']}:{head['hash']}", "--json").json
+    assert (verdict["ok"], verdict["entries"], verdict["head"]) == (True, head["seq"], head["hash"])
+    (home / "cut.zip").write_bytes((home / "audit.zip").read_bytes()[:-40])
+    assert nexus("audit", "verify", home / "cut.zip").code == 1
+
+
 def test_a_file_goes_all_the_way(server, nexus, tape, home, monkeypatch):
     sent = nexus("upload", tape, "--name", "tape", "--no-validate", "--json")
     assert sent.code == 0, sent.err
@@ -59,6 +69,7 @@ def test_a_file_goes_all_the_way(server, nexus, tape, home, monkeypatch):
     assert [node["kind"] for node in raw] == ["version", "version", "upload"]
     assert nexus("lineage", "tape", "--focus", "nothing").code == 5
     assert nexus("audit", "verify").code == 0
+    proven(nexus, home)
     monkeypatch.setenv("NEXUS_TOKEN", server.stranger)
     for words in (["dataset", "show", sent.json["datasetId"]], ["job", "show", started["job"]["id"]]):
         assert nexus(*words).code == 5
