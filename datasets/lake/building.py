@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasets.engine import canonical
-from datasets.lake import contamination, judging, merging, rules, verdicts
+from datasets.lake import contamination, judging, marking, merging, rules, verdicts
 from datasets.lake.offers import SegmentDamaged
 from datasets.market import intervals, partitions, schemas, tables
 from datasets.market.tables import Table
@@ -42,19 +43,22 @@ class RowsDiffer(Conflict):
 
 
 def build(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Do all works -> {works: [{segments, partitions, quarantine, changes, ...}]} in the order they came in.
+    """Do all works -> {works: [{segments, partitions, quarantine, changes, ...}], marks} in the order they came in.
 
-    params: works, rules, out_dir. Refuses RowsRefused and RowsDiffer, naming the instrument.
+    params: works, rules, out_dir. `marks` is a file with what is remembered of the sessions (`marking`). Refuses
+    RowsRefused and RowsDiffer, naming the instrument.
     """
     limits, folder = rules.of(params["rules"]), Path(params["out_dir"])
     works = [_Work(number, given, limits, folder) for number, given in enumerate(params["works"])]
-    offered = [(work.table, work.new, work.found, work.before.close) for work in works]
-    contamination.check([*offered, *(each for work in works for each in work.beside())])
-    answers = []
+    bars = [work for work in works if work.table.family == tables.BARS]
+    contamination.check([each for work in bars for each in (work.side(), *work.beside())])
+    answers, remembered = [], []
     for number, work in enumerate(works):
+        work.check_twins()
         answers.append(work.finish())
+        remembered += work.remembered
         emit({"phase": "build", "done": number + 1, "total": len(works), "unit": "instruments"})
-    return {"works": answers}
+    return {"works": answers, "marks": {"path": marking.write(folder / "marks.parquet", remembered)}}
 
 
 class _Work:
@@ -76,6 +80,8 @@ class _Work:
         self.found = judging.sessions(self.days) if self.fills else self.compared
         judging.check_values(self.table, self.new, self.found, signed=given["signed"])
         self.before = self._before()
+        self.suspected: list[dict[str, Any]] = []
+        self.remembered: list[dict[str, Any]] = []
 
     def _days(self, rows: pa.Table) -> np.ndarray:
         return partitions.session_days(self.table, self.calendar, _ns(rows))
@@ -120,14 +126,14 @@ class _Work:
             raise RowsRefused(words, {"instrument": self.given["instrument"], "row": at})
         return rows.combine_chunks()
 
-    def beside(self) -> list[contamination.Judged]:
+    def beside(self) -> list[contamination.Side]:
         """Return rows of other instruments, cut to the offered range: what is noted of them is of no interest."""
         within = [("ts_event", ">=", stamp(self.given["startNs"])), ("ts_event", "<", stamp(self.given["endNs"]))]
-        found: list[contamination.Judged] = []
+        found = []
         for path in self.given["beside"]:
             rows = shaped(self.table, pq.read_table(path, filters=within)).combine_chunks()
-            days = partitions.session_days(self.table, self.calendar, _ns(rows))
-            found.append((self.table, rows, judging.sessions(days), None))
+            sessions = judging.sessions(self._days(rows))
+            found.append(contamination.Side("another refused instrument", self.table, rows, sessions))
         return found
 
     def _standing(self, members: list[dict[str, Any]]) -> pa.Table:
@@ -156,6 +162,31 @@ class _Work:
 
     # --- judging and joining
 
+    def side(self) -> contamination.Side:
+        """Return the offered bars as they are compared with another instrument's."""
+        around = [self.context, self.old]
+        name = self.given["instrument"]
+        return contamination.Side(name, self.table, self.new, self.found, around, self.before.close)
+
+    def check_twins(self) -> None:
+        """Compare with those instruments of the lake in which the caller found the same marks."""
+        for twin in self.given.get("twins", ()):
+            rows = self._readable(twin["members"])
+            days = partitions.session_days(self.table, twin["calendar"], _ns(rows))
+            theirs = contamination.Side(twin["instrument"], self.table, rows, judging.sessions(days))
+            for each in contamination.against(self.side(), theirs):
+                if each.theirs_foreign:
+                    note = f"{each.bars} bar(s) came under the name {self.given['instrument']} too"
+                    self.suspected.append({"entry": twin["entry"], "day": each.theirs.day, "note": note})
+
+    def _readable(self, members: list[dict[str, Any]]) -> pa.Table:
+        """Return another instrument's rows; what is damaged there is no evidence, and stops no commit of this one."""
+        read = [_lax(self.table).empty_table()]
+        for each in members:
+            with suppress(SegmentDamaged, OSError, pa.ArrowInvalid):
+                read.append(self._standing([each]))
+        return pa.concat_tables(read).combine_chunks()
+
     def finish(self) -> dict[str, Any]:
         self._compare()
         judging.judge(self.table, self.new, self.found, self.limits, self.before, self._splits())
@@ -169,10 +200,13 @@ class _Work:
         segments = self._segments(joined)
         days = self._days(joined)
         touched = verdicts.Touched(self.table, self.calendar, self.given, self.found, joined, days)
+        if self.table.family == tables.BARS:
+            self.remembered = self._remembered(refused, joined, touched.stands)
         return {
             "instrument": self.given["instrument"],
             "segments": segments,
             "partitions": self._owned(touched.partitions()),
+            "suspected": self.suspected,
             "quarantine": self._quarantine(refused),
             "changes": asdict(changes),
             "nextDueNs": self._next_due(joined),
@@ -193,6 +227,17 @@ class _Work:
         """A session that a fill added to stays its vendor's: that one may restate it, who filled it may not."""
         held: dict[str, str] = self.given["vendors"] if self.fills else {}
         return [{**each, "vendor": held[str(each["day"])]} if str(each["day"]) in held else each for each in made]
+
+    def _remembered(
+        self, refused: set[int], joined: pa.Table, stands: dict[int, judging.Session]
+    ) -> list[dict[str, Any]]:
+        """Return the marks of offered sessions: of what enters as it stands then, of what is refused as it came."""
+        old = marking.bars(self.table, self.old)
+        entering = [stands[each.day] for each in self.found if each.day in stands and each.day not in refused]
+        entered = marking.of_sessions(self.number, self.table, joined, entering, old)
+        out = [each for each in self.found if each.day in refused]
+        held = marking.of_sessions(self.number, self.table, self.new, out, old)
+        return [*entered, *({**each, "stands": False} for each in held)]
 
     def _splits(self) -> dict[int, float]:
         """Return the splits that the lake knows of this instrument, by day."""

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.conf import settings
 
 from datasets.engine import children, executor, handover
-from datasets.lake import rules, state, swap
+from datasets.lake import rules, state, swap, twins
 from datasets.lake.offers import Offer, SegmentDamaged
 from datasets.market import dates, tables
 from datasets.models import LakeCommit, LakeMember, LakeSegment
@@ -58,11 +58,12 @@ def commit(
         made.created_by_id = actor.user_id
         made.job_ref = run.job.ref if run else ""
         bases = state.gather(actor.tenant_id, offers)
-        found = _build(offers, bases, _folder(room, attempt), run)
+        watch = twins.watch(actor.tenant_id)
+        found = _judged(offers, bases, watch, _folder(room, attempt), run)
         _store(actor.tenant_id, made.id, found)
         failpoints.hit("lake.stored")
         try:
-            return swap.into_catalog(actor, made, offers, bases, found, run)
+            return swap.into_catalog(actor, made, offers, bases, found, watch, run)
         except swap.Moved:
             continue
     names = [f"{offer.table}/{offer.instrument}" for offer in offers[:20]]
@@ -80,9 +81,25 @@ def _folder(room: Path, attempt: int) -> Path:
     return folder
 
 
-def _build(offers: Sequence[Offer], bases: list[state.Base], folder: Path, run: Any) -> list[dict[str, Any]]:
+def _judged(
+    offers: Sequence[Offer], bases: list[state.Base], watch: twins.Watch, folder: Path, run: Any
+) -> list[dict[str, Any]]:
+    """Build; where other instruments of the lake have the same marks, build again and compare with their rows."""
+    found = _build(offers, bases, {}, folder, run)
+    pairs = twins.find(watch.tenant_id, bases, found)
+    if not pairs:
+        return found
+    watch.compared = pairs
+    return _build(offers, bases, pairs, _folder(folder, 1), run)
+
+
+def _build(
+    offers: Sequence[Offer], bases: list[state.Base], pairs: twins.Found, folder: Path, run: Any
+) -> list[dict[str, Any]]:
     with ExitStack() as stack:
         works = [_work(offer, base, stack) for offer, base in zip(offers, bases, strict=True)]
+        for number, told in twins.given(pairs, stack).items():
+            works[number]["twins"] = told
         (built,) = executor.run(
             settings.NEXUS_COMPUTE,
             "datasets.lake.building:build",
@@ -91,7 +108,9 @@ def _build(offers: Sequence[Offer], bases: list[state.Base], folder: Path, run: 
             on_message=lambda number, said: _tell(run, said),
             cancelled=run.cancelled if run else lambda: False,
         )
-    return list(built["works"])
+    works = list(built["works"])
+    twins.take(works, built["marks"]["path"])
+    return works
 
 
 def _tell(run: Any, said: dict[str, Any]) -> None:

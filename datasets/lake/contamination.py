@@ -1,95 +1,179 @@
-"""Rows of one instrument under another one's name: blocks of bars that two instruments of a commit share.
+"""Rows of one instrument under another one's name: bars that two instruments share, in a commit or with the lake.
 
 Two instruments do not trade the same prices and volume at the same moments. Where they do, the one whose own level the
-rows do not fit is named; where neither tells, both are.
+rows do not fit is named; where neither tells, both are. What stands in the lake is never taken out by what is offered:
+it is suspected, which its ledger says.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
+from datasets.lake import marking
 from datasets.lake.judging import Session
-from datasets.market import tables
 from datasets.market.tables import Table
 
-BLOCK = 5  # equal bars in a session that are no accident; a daily bar is enough by itself
-_LEVEL = np.log(1.05)
-
-Block = tuple[Session, np.ndarray]
-Judged = tuple[Table, pa.Table, list[Session], float | None]
+SUSPECT = "FOREIGN_SUSPECT"
+LEVEL = float(np.log(1.05))
 
 
-def check(works: list[Judged]) -> None:
-    """Note CONTAMINATED in the sessions of bars that hold a block of another instrument's rows."""
-    by_table: dict[str, list[int]] = defaultdict(list)
-    for number, (table, rows, _, _) in enumerate(works):
-        if table.family == tables.BARS and rows.num_rows:
-            by_table[table.name].append(number)
-    for numbers in by_table.values():
-        if len(numbers) > 1:
-            _among([works[number] for number in numbers])
+@dataclass
+class Side:
+    """One instrument's bars in sessions, and its own rows that stand around them (they say what fits it)."""
+
+    name: str
+    table: Table
+    rows: pa.Table
+    sessions: list[Session]
+    around: list[pa.Table] = field(default_factory=list)
+    before: float | None = None  # the last good close before all of them
+
+    @cached_property
+    def marks(self) -> np.ndarray:
+        """The marks of its bars."""
+        return marking.bars(self.table, self.rows)
+
+    @cached_property
+    def standing(self) -> np.ndarray:
+        """The marks of what stands around them."""
+        return np.concatenate([np.empty(0, np.uint64), *(marking.bars(self.table, each) for each in self.around)])
+
+    def apart(self, shared: np.ndarray) -> Apart:
+        """Part the bars into the shared ones and this instrument's own."""
+        times, closes = levels(pa.concat_tables([self.rows, *self.around]))
+        own = ~np.isin(np.concatenate([self.marks, self.standing]), shared)
+        order = np.argsort(times[own], kind="stable")
+        block = np.isin(self.marks, shared)
+        offered = levels(self.rows)
+        return Apart(offered[0][block], offered[1][block], times[own][order], closes[own][order], self.before)
 
 
-def _among(works: list[Judged]) -> None:
-    marks = [_fingerprints(rows) for _, rows, _, _ in works]
-    merged = np.concatenate(marks)
-    owner = np.repeat(np.arange(len(marks)), [len(each) for each in marks])
+@dataclass
+class Apart:
+    """Shared bars and an instrument's own, each in order of time."""
+
+    times: np.ndarray
+    closes: np.ndarray
+    own_times: np.ndarray
+    own_closes: np.ndarray
+    before: float | None
+
+    def misfit(self, start: int, end: int) -> float | None:
+        """Return how far the run of shared bars around [start, end] lies from what stands beside it, as a log ratio.
+
+        None when there is nothing to tell by.
+        """
+        first = int(np.searchsorted(self.own_times, start, side="right")) - 1
+        last = int(np.searchsorted(self.own_times, end, side="left"))
+        steps = []
+        if first >= 0:
+            at = int(np.searchsorted(self.times, self.own_times[first], side="left"))
+            steps.append((self.closes[at], self.own_closes[first]))
+        elif self.before:
+            steps.append((self.closes[0], self.before))
+        if last < len(self.own_times):
+            at = int(np.searchsorted(self.times, self.own_times[last], side="right")) - 1
+            steps.append((self.closes[at], self.own_closes[last]))
+        # the smaller of both: a true step is on one side of a run, a foreign run has one on either
+        return min((abs(float(np.log(one / other))) for one, other in steps if one > 0 and other > 0), default=None)
+
+
+@dataclass
+class Shared:
+    """A session that two sides share, how many bars, and whom they are not."""
+
+    mine: Session
+    theirs: Session
+    bars: int
+    mine_foreign: bool
+    theirs_foreign: bool
+
+
+def check(sides: list[Side]) -> None:
+    """Note CONTAMINATED in the sessions of offered bars that hold a block of rows of another offer."""
+    by_table: dict[str, list[Side]] = defaultdict(list)
+    for side in sides:
+        if side.rows.num_rows:
+            by_table[side.table.name].append(side)
+    for group in by_table.values():
+        for one, other in _meeting(group):
+            for found in compare(one, other):
+                if found.mine_foreign:
+                    _note(one, found.mine, found.bars, other.name)
+                if found.theirs_foreign:
+                    _note(other, found.theirs, found.bars, one.name)
+
+
+def _note(side: Side, session: Session, bars: int, name: str) -> None:
+    marks = side.marks[session.start : session.stop]
+    # what stands already was judged when it entered, perhaps by a reviewer: it is suspected again, not refused
+    stands = bool(np.isin(marks[marks != 0], side.standing).all())
+    session.add(SUSPECT if stands else "CONTAMINATED", f"{bars} bar(s) are those of {name}")
+
+
+def against(offered: Side, standing: Side) -> list[Shared]:
+    """Note CONTAMINATED in offered sessions that hold another instrument's rows of the lake -> all that is shared."""
+    found = list(compare(offered, standing))
+    for each in found:
+        if each.mine_foreign:
+            words = f"{each.bars} bar(s) are those of {standing.name}, which stand in the lake"
+            each.mine.add("CONTAMINATED", words)
+    return found
+
+
+def compare(one: Side, other: Side) -> Iterator[Shared]:
+    """Yield the sessions in which two sides share a block of bars, with the verdict on each."""
+    shared = np.intersect1d(one.marks[one.marks != 0], other.marks[other.marks != 0])
+    if not len(shared):
+        return
+    here, there = np.isin(one.marks, shared), np.isin(other.marks, shared)
+    values, mine, theirs = marking.values(one.rows), one.apart(shared), other.apart(shared)
+    times, others = levels(one.rows)[0], levels(other.rows)[0]
+    later = {session.day: session for session in other.sessions}
+    for session in one.sessions:
+        twin = later.get(session.day)
+        if twin is None:
+            continue
+        block = np.flatnonzero(here[session.start : session.stop]) + session.start
+        # five times the same bar is one that many may have
+        if len(np.unique(values[block])) < marking.least(one.table):
+            continue
+        again = np.flatnonzero(there[twin.start : twin.stop]) + twin.start
+        left = mine.misfit(int(times[block[0]]), int(times[block[-1]]))
+        right = theirs.misfit(int(others[again[0]]), int(others[again[-1]]))
+        yield Shared(session, twin, len(block), *blamed(left, right))
+
+
+def blamed(left: float | None, right: float | None) -> tuple[bool, bool]:
+    """Tell whose the rows are not, by how far they lie from what is each one's own; both where neither tells."""
+    if left is not None and right is not None:
+        return left >= right - LEVEL, right >= left - LEVEL
+    # who has nothing to tell by is cleared by nothing; the other is when the rows fit it
+    return left is None or left > LEVEL, right is None or right > LEVEL
+
+
+def _meeting(sides: list[Side]) -> Iterator[tuple[Side, Side]]:
+    """Yield the pairs of sides that have any mark in common."""
+    if len(sides) < 2:
+        return
+    merged = np.concatenate([side.marks for side in sides])
+    owner = np.repeat(np.arange(len(sides)), [len(side.marks) for side in sides])
     merged, owner = merged[merged != 0], owner[merged != 0]
     order = np.argsort(merged, kind="stable")
     merged, owner = merged[order], owner[order]
     twin = np.flatnonzero((merged[1:] == merged[:-1]) & (owner[1:] != owner[:-1]))
-    pairs: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for at in twin.tolist():
-        pairs[owner[at], owner[at + 1]].append(int(merged[at]))
-    for (one, other), shared in pairs.items():
-        _blame(works[one], works[other], marks[one], marks[other], np.array(shared, dtype=np.uint64))
+    pairs = np.unique(np.stack([owner[twin], owner[twin + 1]], axis=1), axis=0)
+    for one, other in pairs.tolist():
+        yield sides[one], sides[other]
 
 
-def _blame(one: Judged, other: Judged, marks: np.ndarray, others: np.ndarray, shared: np.ndarray) -> None:
-    for mine, theirs in _blocks(one, other, np.isin(marks, shared), np.isin(others, shared)):
-        left, right = _misfit(one, mine[0], mine[1]), _misfit(other, theirs[0], theirs[1])
-        note = f"{len(mine[1])} bar(s) are another instrument's"
-        if left >= right - _LEVEL:
-            mine[0].add("CONTAMINATED", note)
-        if right >= left - _LEVEL:
-            theirs[0].add("CONTAMINATED", note)
-
-
-def _blocks(one: Judged, other: Judged, mine: np.ndarray, theirs: np.ndarray) -> Iterator[tuple[Block, Block]]:
-    least = 1 if one[0].interval == "1d" else BLOCK
-    later = {session.day: session for session in other[2]}
-    for session in one[2]:
-        twin = later.get(session.day)
-        if twin is None:
-            continue
-        here = np.flatnonzero(mine[session.start : session.stop]) + session.start
-        there = np.flatnonzero(theirs[twin.start : twin.stop]) + twin.start
-        if min(len(here), len(there)) >= least:
-            yield (session, here), (twin, there)
-
-
-def _misfit(work: Judged, session: Session, block: np.ndarray) -> float:
-    """Return how far the block lies from the rows around it, as a log ratio; 0 when there is nothing around it."""
-    closes = work[1].column("close").to_numpy()
-    rest = np.setdiff1d(np.arange(len(closes)), block)
-    level = float(np.median(closes[block]))
-    near = [float(closes[rest[np.abs(rest - edge).argmin()]]) for edge in (block[0], block[-1])] if len(rest) else []
-    if work[3] is not None:
-        near.append(work[3])
-    near = [each for each in near if each > 0]
-    return max((abs(float(np.log(level / each))) for each in near), default=0.0) if level > 0 else 0.0
-
-
-def _fingerprints(rows: pa.Table) -> np.ndarray:
-    """Return a 64-bit mark of each bar's time, prices and volume; 0 for bars in which nothing was traded."""
-    mark = rows.column("ts_event").cast(pa.int64()).to_numpy().astype(np.uint64)
-    for name in ("open", "high", "low", "close", "volume"):
-        bits = np.nan_to_num(rows.column(name).to_numpy()).view(np.uint64)
-        mark = (mark ^ bits) * np.uint64(0x9E3779B97F4A7C15)
-        mark ^= mark >> np.uint64(29)
-    volume = np.nan_to_num(rows.column("volume").to_numpy())
-    return np.where(volume > 0, np.maximum(mark, 1), 0)
+def levels(rows: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """Return times (ns) and closes of bars."""
+    times = rows.column("ts_event").cast(pa.int64()).to_numpy()
+    return times, rows.column("close").to_numpy()

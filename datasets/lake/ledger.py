@@ -25,7 +25,7 @@ SCORE_FORMULA = (
 )
 TALLIED = ("sessions", "green", "amber", "red", "grade", "quality_score")
 _WRITTEN = (
-    *("status", "code", "codes", "expected", "rows", "score", "digest", "first_ns", "last_ns", "vendor"),
+    *("status", "code", "codes", "expected", "rows", "score", "digest", "mark", "first_ns", "last_ns", "vendor"),
     *("fetched_at", "notes", "commit"),
 )
 to_date = dates.to_date
@@ -46,6 +46,7 @@ def write(
             rows=each["rows"],
             score=each["score"],
             digest=each["digest"],
+            mark=mark_of(work, each["day"]),
             first_ns=each["firstNs"],
             last_ns=each["lastNs"],
             vendor=each.get("vendor", offer.vendor),
@@ -59,6 +60,12 @@ def write(
     LakePartition.objects.bulk_create(
         rows, batch_size=500, update_conflicts=True, unique_fields=["entry", "session"], update_fields=_WRITTEN
     )
+
+
+def mark_of(work: dict[str, Any], day: int) -> int | None:
+    """Return the mark of a daily session as it stands now."""
+    told = work["remembered"].get(day)
+    return told["mark"] if told and told["stands"] else None
 
 
 def in_force(rows: QuerySet[LakePartition], now: datetime | None = None) -> Any:

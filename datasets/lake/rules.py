@@ -25,6 +25,11 @@ _CODES = (
         "Open or close rises by more than toxic_up_pct, or falls by the equal move, against the last good close.",
     ),
     ("MISSING", RED, "The calendar has a session here and no row came."),
+    (
+        "FOREIGN_SUSPECT",
+        AMBER,
+        "The same bars came under another instrument's name too; whose they are is not known. The notes name it.",
+    ),
     ("SPLIT_SUSPECT", AMBER, "The open stands to the close before as a simple ratio; no corporate action says so."),
     ("CROSS_VENDOR_MISMATCH", AMBER, "Two vendors differ by more than vendor_difference_pct."),
     (

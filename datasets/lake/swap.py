@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db.models import Q, Sum
 
-from datasets.lake import ledger, rules, state
+from datasets.lake import ledger, rules, state, twins
 from datasets.lake.offers import Offer
 from datasets.market import ranges, tables
 from datasets.models import LakeCommit, LakeEntry, LakeMember, LakeQuarantine, LakeRevision, LakeSegment
@@ -41,9 +41,13 @@ def into_catalog(
     offers: Sequence[Offer],
     bases: list[state.Base],
     found: list[dict[str, Any]],
+    watch: twins.Watch,
     run: Any,
 ) -> LakeCommit:
-    """Swap all entries of a commit in one transaction -> the commit, or the earlier one of its key; Moved if late."""
+    """Swap all entries of a commit in one transaction -> the commit, or the earlier one of its key; Moved if late.
+
+    Late is also who finds that other instruments' commits brought the same rows since they were looked for.
+    """
     with run.effect() if run else db.atomic():
         commit.created_at = db.now()
         if not _claimed(commit):
@@ -54,15 +58,20 @@ def into_catalog(
         segments = _segments(commit, entries, found)
         _members(entries, found, segments)
         ledger.write(commit, entries, offers, found)
+        twins.remember(entries, found)
+        suspected = twins.suspect(entries, found)
         _quarantine(commit, entries, offers, found)
         _summarise(entries)
         _revisions(commit, entries, offers, found)
-        commit.summary = _summary(entries, found)
+        commit.summary = _summary(entries, found) | ({"suspected": suspected} if suspected else {})
         LakeCommit.everyone.filter(id=commit.id).update(summary=commit.summary)
         failpoints.hit("lake.swapping")
         told = {name: commit.summary[name] for name in ("entries", "added", "replaced", "quarantined")}
         details = {**commit.summary, "source": commit.source, "key": commit.key}
-        outbox.record(actor, f"lake.{commit.operation}", commit.ref, new="committed", details=details, data=told)
+        seq = outbox.record(actor, f"lake.{commit.operation}", commit.ref, new="committed", details=details, data=told)
+        # The events are locked now: who came before is seen, who comes later sees this.
+        if watch.appeared(seq, bases, found):
+            raise Moved
     failpoints.hit("lake.swapped")
     return commit
 

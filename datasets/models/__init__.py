@@ -13,6 +13,7 @@ from datasets.models.lake import (
     LakeQuarantine,
     LakeRevision,
     LakeSegment,
+    LakeSketch,
 )
 from datasets.models.provisional import ProvisionalReport, ProvisionalScan, ScanState
 from datasets.models.quality import QualityReport
@@ -41,6 +42,7 @@ __all__ = [
     "LakeQuarantine",
     "LakeRevision",
     "LakeSegment",
+    "LakeSketch",
     "ListColumns",
     "ProvisionalReport",
     "ProvisionalScan",

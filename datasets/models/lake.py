@@ -189,6 +189,7 @@ class LakePartition(models.Model):
     rows = models.IntegerField(default=0)
     score = models.FloatField(default=0)
     digest = models.CharField(max_length=64, blank=True)  # of the rows' values, names left out
+    mark = models.BigIntegerField(null=True)  # of a daily bar: by it the same bar is found under another name
     first_ns = models.BigIntegerField(null=True)
     last_ns = models.BigIntegerField(null=True)
     vendor = models.CharField(max_length=64, blank=True)
@@ -216,11 +217,29 @@ class LakePartition(models.Model):
                 fields=["entry", "session"], condition=~Q(override_status=""), name="lake_partition_overridden"
             ),
             # the same rows under another name
-            models.Index(fields=["session", "digest"], condition=~Q(digest=""), name="lake_partition_by_digest"),
+            models.Index(fields=["mark"], condition=Q(mark__isnull=False), name="lake_partition_by_mark"),
         ]
 
     def __str__(self) -> str:
         return f"{self.session} {self.status} {self.code}"
+
+
+class LakeSketch(models.Model):
+    """Marks of the intraday bars of one session (little-endian uint32, ascending): which bars it has, without them."""
+
+    entry = models.ForeignKey(LakeEntry, on_delete=models.CASCADE, related_name="sketches")
+    table = models.CharField(max_length=48)  # the entry's: sessions of a table are asked for together
+    session = models.DateField()
+    low = models.FloatField()
+    high = models.FloatField()
+    marks = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["entry", "session"], name="lake_sketch_once")]
+        indexes = [models.Index(fields=["session", "table"], name="lake_sketch_by_session")]
+
+    def __str__(self) -> str:
+        return f"{self.session} {self.table}"
 
 
 class LakeQuarantine(TenantOwned):
