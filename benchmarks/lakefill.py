@@ -1,201 +1,185 @@
-"""`python -m benchmarks.lakefill INSTRUMENTS MONTHS ENTRIES APPENDS`: fill a lake and time it, print JSON.
+"""A lake for the benchmark: minute bars of many instruments, other rows in each file, and a catalog as full as asked.
 
-Months are written once each and stand under every instrument's name (hard links), as rows of the catalog of their own.
+Files are written and stored by the product's own functions; rows of the catalog go in at once, as a commit each would
+take hours. The last month is half full, so that a commit to it has as much to join as on any day.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import resource
-import shutil
-import sys
-import tempfile
-import time
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import django
 import numpy as np
 
 TABLE = "crypto_bars_1m"
-MINUTE = 60_000_000_000
+MINUTE, DAY = 60_000_000_000, 86_400_000_000_000
+LAST_DAYS = 15  # of the last month
+LEDGER_DAYS = 100  # sessions in the ledger of each entry
+BATCH = 500
 
 
-def main(instruments: int, months: int, entries: int, appends: int) -> dict[str, Any]:
-    """Fill, then measure reads, one commit of a session for all instruments, and reads after many appends."""
-    from tradenexus.tenancy.models import Membership
-
-    owner = Membership.everyone.select_related("tenant", "user").get()
-    room = Path(tempfile.mkdtemp(prefix="nexus-lake-"))
-    lake = _Lake(owner, room, months)
-    try:
-        lake.fill(instruments, entries)
-        lake.reads(1, 20)  # to warm up
-        day, year = lake.reads(1, 60), lake.reads(365, 20)
-        commit_s, used = lake.session(instruments)
-        before = lake.reads(1, 60)
-        for number in range(appends):
-            lake.append(number)
-        return {
-            "instruments": instruments,
-            "entries": entries,
-            "appends": appends,
-            "day_ms": day,
-            "year_ms": year,
-            "commit_s": commit_s,
-            "commit_bytes": used,
-            "before_appends_ms": float(np.median(before)),
-            "after_appends_ms": float(np.median(lake.reads(1, 60))),
-        }
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
+def name_of(number: int) -> str:
+    """Return the name of the n-th instrument."""
+    return f"SIM:S{number:05d}"
 
 
-class _Lake:
-    def __init__(self, owner: Any, room: Path, months: int):
+class Lake:
+    """The lake of the installation's one workspace; `room` is a scratch folder on the storage's own disk."""
+
+    def __init__(self, room: Path, months: int):
         from tradenexus.tenancy import actors
+        from tradenexus.tenancy.models import Membership
 
-        self.room, self.tenant = room, owner.tenant
+        owner = Membership.everyone.select_related("tenant", "user").get()
         actor = actors.of_user(owner.user, "benchmark", owner.tenant_id)
         assert actor is not None
-        self.actor = actor
+        self.room, self.tenant, self.actor = room, owner.tenant, actor
         first = np.datetime64("2022-01", "M")
-        self.spans = [int((first + number).astype("datetime64[ns]").astype(np.int64)) for number in range(months + 1)]
-        self.order = np.random.default_rng(1)
+        self.spans = [int((first + number).astype("datetime64[ns]").astype(np.int64)) for number in range(months)]
+        self.end = self.spans[-1] + LAST_DAYS * DAY
 
-    def fill(self, instruments: int, entries: int) -> None:
-        """Write the months and make the catalog say that each instrument has them."""
-        from datasets.lake import instruments as registry
-        from datasets.models import LakeCommit, LakeEntry, LakeMember, LakeSegment
+    def fill(self, instruments: int, entries: int, written: Callable[[str, list[str]], None]) -> int:
+        """Write the months of each instrument, tell `written` of them, fill the catalog -> bytes of the segments."""
+        from datasets.models import LakeCommit, LakeEntry
         from tradenexus import db
 
-        now = db.now()
-        files = [self._month(number) for number in range(len(self.spans) - 1)]
+        now, total = db.now(), 0
+        owned = {"tenant": self.tenant, "created_at": now}
+        commit = LakeCommit.everyone.create(**owned, key="filled", operation="ingest")
+        files = {}
+        for number in range(instruments):
+            files[number] = made = [self._month(number, month) for month in range(len(self.spans))]
+            total += sum(file["size_bytes"] for file in made)
+            written(name_of(number), [file.pop("path") for file in made])
+        made = [self._entry(number, files.get(number, files[0]), now) for number in range(entries)]
         with db.atomic():
-            owned = {"tenant": self.tenant, "created_at": now}
-            commit = LakeCommit.everyone.create(**owned, key="filled", operation="ingest")
-            facts = {"type": "spot", "calendar": "24/7"}
-            for number in range(instruments):
-                registry.ensure(self.actor, _name(number), facts)
-            made = [self._entry(number, files, now) for number in range(entries)]
-            LakeEntry.everyone.bulk_create(made, batch_size=500)
-            segments = [
-                LakeSegment(
-                    **owned, commit=commit, instrument=entry.instrument, verified_at=now, **self._facts(entry, file)
-                )
-                for entry in made[:instruments]
-                for file in files
-            ]
-            LakeSegment.everyone.bulk_create(segments, batch_size=500)
-            by_name = {entry.instrument: entry for entry in made[:instruments]}
-            LakeMember.objects.bulk_create(
-                (
-                    LakeMember(
-                        entry=by_name[each.instrument], segment=each, span_start_ns=each.span_start_ns,
-                        t0_ns=each.t0_ns, t1_ns=each.t1_ns, from_revision=1,
-                    )
-                    for each in segments
-                ),
-                batch_size=500,
-            )  # fmt: skip
+            self._register(instruments)
+            LakeEntry.everyone.bulk_create(made, batch_size=BATCH)
+            self._members(commit, made, files, owned)
+        for start in range(0, entries, BATCH):
+            with db.atomic():
+                self._ledger(commit, made[start : start + BATCH], now)
+        return total
 
-    def _month(self, number: int) -> dict[str, Any]:
+    def _register(self, instruments: int) -> None:
+        from datasets.lake import instruments as registry
+
+        for number in range(instruments):
+            registry.ensure(self.actor, name_of(number), {"type": "spot", "calendar": "24/7"})
+
+    def _month(self, number: int, month: int) -> dict[str, Any]:
         from datasets.lake import building
         from datasets.market import tables
         from datasets.storage import blobs
 
-        start, end = self.spans[number], self.spans[number + 1]
-        rows = self._bars(np.arange(start, end, MINUTE), number)
-        written = building.write(self.room / f"{number}.parquet", tables.find(TABLE), "SIM:MONTH", rows)
-        key = f"lake/{self.tenant.id.hex}/bench/{written.sha256}.parquet"
-        blobs.put_file(key, written.path, written.sha256)
-        return {
-            "key": key, "rows": written.rows, "size_bytes": written.size_bytes,
-            "t0_ns": written.t0_ns, "t1_ns": written.t1_ns, "span_start_ns": start,
-        }  # fmt: skip
+        start = self.spans[month]
+        end = self.end if month + 1 == len(self.spans) else self.spans[month + 1]
+        rows = bars(np.arange(start, end, MINUTE), number * 1000 + month)
+        path = self.room / "segment.parquet"
+        written = building.write(path, tables.find(TABLE), name_of(number), rows)
+        key = f"lake/{self.tenant.id.hex}/{written.sha256[:2]}/{written.sha256}-bench.parquet"
+        blobs.put_file(key, path, written.sha256)
+        path.unlink()
+        with blobs.local(key) as stored:
+            return {
+                "path": str(stored), "key": key, "rows": written.rows, "size_bytes": written.size_bytes,
+                "t0_ns": written.t0_ns, "t1_ns": written.t1_ns, "span_start_ns": start, "sha256": written.sha256,
+            }  # fmt: skip
 
-    def _bars(self, stamps: np.ndarray, seed: int) -> Any:
-        import pyarrow as pa
-
-        from datasets.market import schemas, tables
-
-        order = np.random.default_rng(seed)
-        close = np.round(100 + np.cumsum(order.normal(0, 0.01, len(stamps))), 2)
-        columns = {
-            "open": close, "high": close + 0.01, "low": close - 0.01, "close": close,
-            "volume": order.integers(1, 5_000, len(stamps)).astype(float),
-            "trades": order.integers(1, 90, len(stamps)), "filled": np.zeros(len(stamps), dtype=bool),
-        }  # fmt: skip
-        schema = schemas.table_form(tables.find(TABLE)).schema
-        arrays = [pa.array(stamps.astype("datetime64[ns]")).cast(schema.field("ts_event").type)]
-        arrays += [pa.array(columns[name]).cast(schema.field(name).type) for name in schema.names[1:]]
-        return pa.Table.from_arrays(arrays, schema=schema)
-
-    def _entry(self, number: int, files: list[dict[str, Any]], now: Any) -> Any:
+    def _entry(self, number: int, files: list[dict[str, Any]], now: datetime) -> Any:
         from datasets.models import LakeEntry
 
+        # One in fifty misses a session and one in ten has doubtful ones; as many are late.
+        red, amber = int(number % 50 == 49), 3 * (number % 10 == 9)
         return LakeEntry(
-            tenant=self.tenant, table=TABLE, instrument=_name(number), calendar="24/7", vendor="sim", revision=1,
-            rows=sum(file["rows"] for file in files), first_ns=files[0]["t0_ns"], last_ns=files[-1]["t1_ns"],
-            size_bytes=sum(file["size_bytes"] for file in files), fetched_at=now, updated_at=now, expected_next=now,
-            grade="GREEN", quality_score=100, sessions=1000, green=1000,
+            tenant=self.tenant, table=TABLE, instrument=name_of(number), calendar="24/7", vendor=f"sim{number % 5}",
+            revision=1, rows=sum(file["rows"] for file in files), first_ns=files[0]["t0_ns"],
+            last_ns=files[-1]["t1_ns"], size_bytes=sum(file["size_bytes"] for file in files), fetched_at=now,
+            updated_at=now, expected_next=now + timedelta(days=1), sessions=LEDGER_DAYS, red=red, amber=amber,
+            green=LEDGER_DAYS - red - amber, grade="RED" if red else "AMBER" if amber else "GREEN",
+            quality_score=100.0 - red - amber / 10,
         )  # fmt: skip
 
-    def _facts(self, entry: Any, file: dict[str, Any]) -> dict[str, Any]:
-        digest = hashlib.sha256(f"{entry.instrument}{file['key']}".encode()).hexdigest()
-        return {"sha256": digest, "table": TABLE, "schema_version": 1, **file}
+    def _members(self, commit: Any, made: list[Any], files: dict[int, list[dict[str, Any]]], owned: Any) -> None:
+        from datasets.models import LakeMember, LakeSegment
 
-    def reads(self, days: int, count: int) -> list[float]:
-        """Time reads of so many days of random instruments, from the catalog's first question to an Arrow table."""
-        import pyarrow as pa
+        for number, held in files.items():
+            entry = made[number]
+            segments = [
+                LakeSegment(
+                    **owned, **file, commit=commit, verified_at=owned["created_at"], table=TABLE,
+                    instrument=entry.instrument, schema_version=1,
+                )
+                for file in held
+            ]  # fmt: skip
+            LakeSegment.everyone.bulk_create(segments)
+            LakeMember.objects.bulk_create(
+                LakeMember(
+                    entry=entry, segment=each, span_start_ns=each.span_start_ns, t0_ns=each.t0_ns, t1_ns=each.t1_ns,
+                    from_revision=1,
+                )
+                for each in segments
+            )  # fmt: skip
 
-        from datasets.lake import scan
+    def _ledger(self, commit: Any, entries: list[Any], now: datetime) -> None:
+        from datasets.models import LakePartition
 
-        took = []
-        most = max(1, (self.spans[-1] - self.spans[0]) // (1440 * MINUTE) - days)
-        for _ in range(count):
-            start = self.spans[0] + int(self.order.integers(most)) * 1440 * MINUTE
-            began = time.perf_counter()
-            entry = scan.entry_of(self.tenant.id, TABLE, _name(int(self.order.integers(4))))
-            pa.concat_tables(scan.tables_of(scan.locate(entry, start, start + days * 1440 * MINUTE)))
-            took.append((time.perf_counter() - began) * 1000)
-        return took
+        LakePartition.objects.bulk_create(
+            (LakePartition(commit=commit, fetched_at=now, **each) for entry in entries for each in self._days(entry)),
+            batch_size=BATCH,
+        )
 
-    def session(self, instruments: int) -> tuple[float, int]:
-        """Commit one new day of every instrument at once -> (seconds, the child's peak memory)."""
-        start = self.spans[-1]
-        offers = [self._offer(number, start, 1440, number) for number in range(instruments)]
-        began = time.perf_counter()
-        self._commit(offers, "session")
-        return time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
+    def _days(self, entry: Any) -> Iterator[dict[str, Any]]:
+        from datasets.market import dates
 
-    def append(self, number: int) -> None:
-        """Commit one minute more of the first instrument."""
-        start = self.spans[-1] + (1440 + number) * MINUTE
-        self._commit([self._offer(0, start, 1, number)], f"append-{number}")
+        for day in range(LEDGER_DAYS):
+            start = self.end - (day + 1) * DAY
+            red, amber = day < entry.red, day < entry.red + entry.amber
+            rows = 0 if red else 1440
+            yield {
+                "entry": entry, "session": dates.to_date(start // DAY), "expected": 1440, "rows": rows,
+                "status": "RED" if red else "AMBER" if amber else "GREEN", "vendor": entry.vendor,
+                "code": "MISSING" if red else "RET_OUTLIER" if amber else "OK", "score": 0 if red else 100 - 10 * amber,
+                "digest": "" if red else hashlib.sha256(f"{entry.instrument}{day}".encode()).hexdigest(),
+                "first_ns": start if rows else None, "last_ns": start + DAY - MINUTE if rows else None,
+            }  # fmt: skip
 
-    def _offer(self, number: int, start: int, minutes: int, seed: int) -> Any:
+    def offer(self, number: int, start: int, minutes: int) -> Any:
+        """Return an offer of so many minutes of one instrument from `start` on."""
         import pyarrow.parquet as pq
 
         from datasets.lake.offers import Offer
 
         path = self.room / f"offer-{number}-{start}.parquet"
         end = start + minutes * MINUTE
-        pq.write_table(self._bars(np.arange(start, end, MINUTE), seed), path)
-        return Offer(TABLE, _name(number), (path,), start, end, "sim", datetime.now(UTC))
+        # the minute of the start is in the seed: rows of one instrument never repeat
+        pq.write_table(bars(np.arange(start, end, MINUTE), number * 1000 + start // MINUTE), path)
+        return Offer(TABLE, name_of(number), (path,), start, end, f"sim{number % 5}", datetime.now(UTC))
 
-    def _commit(self, offers: list[Any], key: str) -> None:
+    def commit(self, offers: list[Any], key: str) -> None:
+        """Commit offers the way an ingest does."""
         from datasets.lake import commit
 
         commit.commit(self.actor, offers, operation="ingest", key=key, room=self.room / key)
 
 
-def _name(number: int) -> str:
-    return f"SIM:S{number:05d}"
+def bars(stamps: np.ndarray, seed: int) -> Any:
+    """Return minute bars in the table's columns: a walk in cents, the same for the same seed."""
+    import pyarrow as pa
 
+    from datasets.market import schemas, tables
 
-if __name__ == "__main__":
-    django.setup()
-    print(json.dumps(main(*map(int, sys.argv[1:]))))
+    order = np.random.default_rng(seed)
+    cents = 10_000 + np.round(np.cumsum(order.normal(0, 1, len(stamps)))).astype(np.int64)
+    columns = {
+        "open": cents / 100, "high": (cents + 1) / 100, "low": (cents - 1) / 100, "close": cents / 100,
+        "volume": order.integers(1, 5_000, len(stamps)).astype(float),
+        "trades": order.integers(1, 90, len(stamps)), "filled": np.zeros(len(stamps), dtype=bool),
+    }  # fmt: skip
+    schema = schemas.table_form(tables.find(TABLE)).schema
+    arrays = [pa.array(stamps.astype("datetime64[ns]")).cast(schema.field("ts_event").type)]
+    arrays += [pa.array(columns[name]).cast(schema.field(name).type) for name in schema.names[1:]]
+    return pa.Table.from_arrays(arrays, schema=schema)

@@ -48,7 +48,7 @@ def measure(sizes: Sizes) -> list[Figure]:
             stack.run("benchmarks.filling", *map(str, (sizes.rows, sizes.jobs, sizes.entries))).splitlines()[-1]
         )
         large = _large(stack, sizes)
-        browser = _signed_in(stack)
+        browser = signed_in(stack)
         asked = _asked(stack, known, large)
         server = stack.home.read_state()["pids"]["web"]
         took: dict[str, list[float]] = {label: [] for label in asked}
@@ -78,7 +78,7 @@ def _large(stack: Installation, sizes: Sizes) -> str:
     return dataset
 
 
-def _signed_in(stack: Installation) -> httpx.Client:
+def signed_in(stack: Installation) -> httpx.Client:
     browser = httpx.Client(base_url=stack.url, timeout=60, follow_redirects=True)
     link = stack.home.sign_in_file.read_text().strip()
     browser.get(link)
