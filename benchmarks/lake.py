@@ -66,11 +66,22 @@ def _of_reads(told: dict[str, Any]) -> list[Figure]:
         label = f"one {name.replace('PYARROW', 'Arrow').replace('PANDAS', 'DataFrame')}"
         ratio = median(sides["ours"]) / median(sides["peer"])
         target = TARGETS[what] if name.endswith("PYARROW") else None
-        p99 = f"p99 {figures.percentile(sides['ours'], 0.99):.1f} and {figures.percentile(sides['peer'], 0.99):.1f} ms"
+        cpu = median(sides["ours_cpu"]) / median(sides["peer_cpu"])
+        worst = [f"{figures.percentile(sides[side], 0.99):.1f}" for side in ("ours", "peer")]
         made += [
-            Figure(f"{label}: ours / ArcticDB, p50", ratio, "x", target, note=p99),
-            figures.median(f"{label}: ours", sides["ours"], "ms"),
-            figures.median(f"{label}: ArcticDB", sides["peer"], "ms"),
+            Figure(
+                f"{label}: ours / ArcticDB, p50",
+                ratio,
+                "x",
+                target,
+                note=f"CPU {cpu:.2f} x; p99 {' and '.join(worst)} ms",
+            ),
+            *(
+                figures.median(
+                    f"{label}: {who}", sides[side], "ms", note=f"CPU p50 {median(sides[f'{side}_cpu']):.2f} ms"
+                )
+                for who, side in (("ours", "ours"), ("ArcticDB", "peer"))
+            ),
         ]
     return made
 
@@ -81,7 +92,7 @@ def _of_commits(told: dict[str, Any], instruments: int, appends: int) -> list[Fi
         figures.median(f"snapshot of a year of {instruments} instruments", told["snapshot_s"], "s", 1),
         Figure(f"commit of one session, {instruments} instruments", told["commit_s"], "s", 10),
         Figure("the same, memory of the child", told["commit_bytes"] / MIB, "MiB", 512),
-        Figure("a commit of one row", told["append_s"], "s"),
+        figures.median("a commit of one row", told["append_s"], "s"),
         Figure(
             f"a day's read after {appends} appends / of an instrument without", grown, "x", 1.1,
             note=f"before them {before:.2f}; p50 {median(told['after']['appended']):.2f} ms",

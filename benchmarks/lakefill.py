@@ -1,16 +1,21 @@
-"""A lake for the benchmark: minute bars of many instruments, other rows in each file, and a catalog as full as asked.
+"""A lake for the benchmark: a file an instrument and month, and a catalog as full as asked.
 
-Files are written and stored by the product's own functions; rows of the catalog go in at once, as a commit each would
-take hours. The last month is half full, so that a commit to it has as much to join as on any day.
+Segments are written by the product's own function and put in their place; rows of the catalog go in at once: commits
+would take hours. There are SHARED different instruments: the rows of the others are theirs, and their files hard links
+under digests of their own but for the last two months, which a commit reads and checks. The last month is half full, as
+much to join as on any day.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 
@@ -18,6 +23,7 @@ TABLE = "crypto_bars_1m"
 MINUTE, DAY = 60_000_000_000, 86_400_000_000_000
 LAST_DAYS = 15  # of the last month
 LEDGER_DAYS = 100  # sessions in the ledger of each entry
+SHARED = 25
 BATCH = 500
 
 
@@ -42,26 +48,27 @@ class Lake:
         self.end = self.spans[-1] + LAST_DAYS * DAY
 
     def fill(self, instruments: int, entries: int, written: Callable[[str, list[str]], None]) -> int:
-        """Write the months of each instrument, tell `written` of them, fill the catalog -> bytes of the segments."""
+        """Write the months, tell `written` of each with rows of its own, fill the catalog -> bytes of the segments."""
         from datasets.models import LakeCommit, LakeEntry
         from tradenexus import db
 
         now, total = db.now(), 0
         owned = {"tenant": self.tenant, "created_at": now}
         commit = LakeCommit.everyone.create(**owned, key="filled", operation="ingest")
-        files = {}
+        files: dict[int, list[dict[str, Any]]] = {}
         for number in range(instruments):
-            files[number] = made = [self._month(number, month) for month in range(len(self.spans))]
-            total += sum(file["size_bytes"] for file in made)
-            written(name_of(number), [file.pop("path") for file in made])
+            last = len(self.spans) - 2 if number >= SHARED else 0
+            linked = [self._linked(number, file) for file in files.get(number % SHARED, [])[:last]]
+            files[number] = [*linked, *(self._month(number, month) for month in range(last, len(self.spans)))]
+            total += sum(file["size_bytes"] for file in files[number])
+            if number < SHARED:
+                written(name_of(number), [str(_path(file["key"])) for file in files[number]])
         made = [self._entry(number, files.get(number, files[0]), now) for number in range(entries)]
         with db.atomic():
             self._register(instruments)
             LakeEntry.everyone.bulk_create(made, batch_size=BATCH)
             self._members(commit, made, files, owned)
-        for start in range(0, entries, BATCH):
-            with db.atomic():
-                self._ledger(commit, made[start : start + BATCH], now)
+            self._ledger(commit, made, now)
         return total
 
     def _register(self, instruments: int) -> None:
@@ -73,21 +80,32 @@ class Lake:
     def _month(self, number: int, month: int) -> dict[str, Any]:
         from datasets.lake import building
         from datasets.market import tables
-        from datasets.storage import blobs
 
-        start = self.spans[month]
-        end = self.end if month + 1 == len(self.spans) else self.spans[month + 1]
-        rows = bars(np.arange(start, end, MINUTE), number * 1000 + month)
         path = self.room / "segment.parquet"
-        written = building.write(path, tables.find(TABLE), name_of(number), rows)
-        key = f"lake/{self.tenant.id.hex}/{written.sha256[:2]}/{written.sha256}-bench.parquet"
-        blobs.put_file(key, path, written.sha256)
+        written = building.write(path, tables.find(TABLE), name_of(number), self._rows(number % SHARED, month))
+        key = self._put(path, written.sha256)
         path.unlink()
-        with blobs.local(key) as stored:
-            return {
-                "path": str(stored), "key": key, "rows": written.rows, "size_bytes": written.size_bytes,
-                "t0_ns": written.t0_ns, "t1_ns": written.t1_ns, "span_start_ns": start, "sha256": written.sha256,
-            }  # fmt: skip
+        return {
+            "key": key, "rows": written.rows, "size_bytes": written.size_bytes, "t0_ns": written.t0_ns,
+            "t1_ns": written.t1_ns, "span_start_ns": self.spans[month], "sha256": written.sha256,
+        }  # fmt: skip
+
+    def _linked(self, number: int, file: dict[str, Any]) -> dict[str, Any]:
+        digest = hashlib.sha256(f"{number} {file['key']}".encode()).hexdigest()
+        return file | {"sha256": digest, "key": self._put(_path(file["key"]), digest)}
+
+    def _put(self, path: Path, digest: str) -> str:
+        from datasets.storage import layout
+
+        key = layout.segment(self.tenant.id, digest, UUID(int=0))
+        _path(key).parent.mkdir(parents=True, exist_ok=True)
+        os.link(path, _path(key))
+        return key
+
+    @lru_cache(3 * SHARED)  # noqa: B019 - lives as long as the benchmark
+    def _rows(self, number: int, month: int) -> Any:
+        end = self.end if month + 1 == len(self.spans) else self.spans[month + 1]
+        return bars(np.arange(self.spans[month], end, MINUTE), number * 1000 + month)
 
     def _entry(self, number: int, files: list[dict[str, Any]], now: datetime) -> Any:
         from datasets.models import LakeEntry
@@ -125,12 +143,24 @@ class Lake:
             )  # fmt: skip
 
     def _ledger(self, commit: Any, entries: list[Any], now: datetime) -> None:
+        from django.db import connection
+
         from datasets.models import LakePartition
 
+        some = {entry.grade: entry for entry in reversed(entries)}.values()
         LakePartition.objects.bulk_create(
-            (LakePartition(commit=commit, fetched_at=now, **each) for entry in entries for each in self._days(entry)),
-            batch_size=BATCH,
+            LakePartition(commit=commit, fetched_at=now, **each) for entry in some for each in self._days(entry)
         )
+        # the others have those of the first of their grade, under digests of their own
+        columns = [field.column for field in LakePartition._meta.concrete_fields if not field.primary_key]
+        own = {"entry_id": "e.id", "digest": "CASE p.digest WHEN '' THEN '' ELSE e.id || substr(p.digest, 33) END"}
+        taken = ", ".join(own.get(column, f"p.{column}") for column in columns)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO datasets_lakepartition ({', '.join(columns)}) SELECT {taken} FROM datasets_lakeentry e "
+                "JOIN datasets_lakeentry model ON model.grade = e.grade JOIN datasets_lakepartition p "
+                "ON p.entry_id = model.id WHERE e.id NOT IN (SELECT entry_id FROM datasets_lakepartition)"
+            )
 
     def _days(self, entry: Any) -> Iterator[dict[str, Any]]:
         from datasets.market import dates
@@ -164,6 +194,12 @@ class Lake:
         from datasets.lake import commit
 
         commit.commit(self.actor, offers, operation="ingest", key=key, room=self.room / key)
+
+
+def _path(key: str) -> Path:
+    from django.core.files.storage import storages
+
+    return Path(storages["data"].path(key))
 
 
 def bars(stamps: np.ndarray, seed: int) -> Any:

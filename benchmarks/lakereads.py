@@ -17,11 +17,11 @@ import numpy as np
 
 from benchmarks import peers
 from benchmarks.installation import ROOT
+from benchmarks.lakefill import SHARED, TABLE, name_of
 from benchmarks.sizes import FOLDER
 
 PYARROW, PANDAS = "PYARROW", "PANDAS"
-DAY_NS = 86_400_000_000_000
-Pick = tuple[str, int, int]
+Pick = tuple[int, int, int]  # number of the instrument, start and end in ns
 
 
 class Peer:
@@ -58,9 +58,9 @@ class Peer:
         return told
 
     def read(self, pick: Pick, form: str) -> dict[str, Any]:
-        """Read a range -> {ms, rows, sum}."""
-        symbol, start, end = pick
-        self.tell(do="read", symbol=symbol, start=start, end=end, form=form)
+        """Read a range -> {ms, cpu, rows, sum}."""
+        number, start, end = pick
+        self.tell(do="read", symbol=name_of(number % SHARED), start=start, end=end, form=form)
         return self.settle()
 
     def close(self) -> None:
@@ -101,34 +101,35 @@ def forget(folder: Path) -> None:
             os.close(handle)
 
 
-def ours(tenant: UUID, table: str, pick: Pick, form: str = PYARROW) -> dict[str, Any]:
-    """Read a range of the lake -> {ms, rows, sum}, the clock around lookup, read and decoding alone."""
+def ours(tenant: UUID, pick: Pick, form: str = PYARROW) -> dict[str, Any]:
+    """Read a range of the lake -> {ms, cpu, rows, sum}, the clock around lookup, read and decoding alone."""
     import pyarrow as pa
 
     from datasets.lake import scan
 
-    symbol, start, end = pick
-    began = time.perf_counter()
-    entry = scan.entry_of(tenant, table, symbol)
+    number, start, end = pick
+    began, cpu = time.perf_counter(), time.process_time()
+    entry = scan.entry_of(tenant, TABLE, name_of(number))
     data = pa.concat_tables(scan.tables_of(scan.locate(entry, start, end)))
     shown = data.to_pandas() if form == PANDAS else data
-    took = (time.perf_counter() - began) * 1000
+    took, cpu = (time.perf_counter() - began) * 1000, (time.process_time() - cpu) * 1000
     total = sum(float(np.sum(data[name].to_numpy())) for name in ("close", "volume"))
-    return {"ms": took, "rows": len(shown), "sum": total}
+    return {"ms": took, "cpu": cpu, "rows": len(shown), "sum": total}
 
 
-def beside(peer: Peer, tenant: UUID, table: str, picks: list[Pick], form: str, rounds: int = 1) -> dict[str, Any]:
-    """Read every pick on both sides in turn, the first one changing -> {ours: [ms], peer: [ms]}.
+def beside(peer: Peer, tenant: UUID, picks: list[Pick], form: str, rounds: int = 1) -> dict[str, list[float]]:
+    """Read every pick on both sides in turn, the first one changing -> {ours, peer: [ms], and their CPU}.
 
     RuntimeError when the two did not read the same.
     """
-    told: dict[str, list[float]] = {"ours": [], "peer": []}
+    told: dict[str, list[float]] = {name: [] for name in ("ours", "peer", "ours_cpu", "peer_cpu")}
     for number, pick in enumerate(picks * rounds):
         order = ("ours", "peer") if number % 2 else ("peer", "ours")
-        read = {side: ours(tenant, table, pick, form) if side == "ours" else peer.read(pick, form) for side in order}
+        read = {side: ours(tenant, pick, form) if side == "ours" else peer.read(pick, form) for side in order}
         one, other = read["ours"], read["peer"]
         if one["rows"] != other["rows"] or abs(one["sum"] - other["sum"]) > 1e-9 * abs(one["sum"]):
             raise RuntimeError(f"{pick}: {one} is not {other}")
-        for side in told:
+        for side in order:
             told[side].append(round(read[side]["ms"], 3))
+            told[f"{side}_cpu"].append(round(read[side]["cpu"], 3))
     return told

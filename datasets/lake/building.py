@@ -69,14 +69,13 @@ class _Work:
         self.new = self._offered()
         self.days = self._days(self.new)
         spans = self._spans()
-        self.context = self._standing([each for each in given["members"] if each["spanStartNs"] not in spans][-1:])
-        self.old = self._standing([each for each in given["members"] if each["spanStartNs"] in spans])
-        self.old_days = self._days(self.old)
+        self.context = [each for each in given["members"] if each["spanStartNs"] not in spans][-1:]
+        self.joined = [each for each in given["members"] if each["spanStartNs"] in spans]
         self.whole, self.offered, self.offered_days = self.new, self.new, self.days
         self.fills = given["policy"] == merging.FILL
         self.compared = judging.sessions(self.days)
         if self.fills:
-            self._fill()
+            self._fill(self._standing(self.joined))
         self.found = judging.sessions(self.days) if self.fills else self.compared
         judging.check_values(self.table, self.new, self.found, signed=given["signed"])
         self.before = self._before()
@@ -94,18 +93,19 @@ class _Work:
             spans |= {span for span in standing if min(spans) <= span <= max(spans)}
         return spans
 
-    def _fill(self) -> None:
+    def _fill(self, old: pa.Table) -> None:
         """Keep of the offer what the lake lacks, and judge it among the rows that stand around it.
 
         A session is judged whole, also when one bar of it was missing, and by the session that stands before it.
         """
-        fresh = merging.absent(self.table, self.old, self.new, self.old_days, self.days)
+        old_days = self._days(old)
+        fresh = merging.absent(self.table, old, self.new, old_days, self.days)
         self.offered, self.offered_days = self.new.filter(pa.array(fresh)), self.days[fresh]
         self.new, self.days = self.offered, self.offered_days
         if not len(self.days):
             return
-        around = (self.old_days >= self.days[0]) & (self.old_days <= self.days[-1])
-        parts = [self.old.filter(pa.array(around)), self.offered]
+        around = (old_days >= self.days[0]) & (old_days <= self.days[-1])
+        parts = [merging.only(old, around), self.offered]
         self.new = merging.ordered(self.table, pa.concat_tables(parts)).combine_chunks()
         self.days = self._days(self.new)
 
@@ -138,35 +138,56 @@ class _Work:
 
     def _standing(self, members: list[dict[str, Any]]) -> pa.Table:
         for each in members:
-            # What is joined is written anew under a digest of its own: a flipped bit would become a fact.
-            with open(each["path"], "rb", buffering=0) as handle:
-                if hashlib.file_digest(handle, "sha256").hexdigest() != each["sha256"]:
-                    words = f"{self.given['instrument']}: a stored segment is not what was written"
-                    raise SegmentDamaged(words, {"instrument": self.given["instrument"], "sha256": each["sha256"]})
+            self._verify(each)
         read = [shaped(self.table, pq.read_table(each["path"])) for each in members]
         return pa.concat_tables(read).combine_chunks() if read else _lax(self.table).empty_table()
 
+    def _verify(self, member: dict[str, Any]) -> None:
+        # What is joined is written anew under a digest of its own: a flipped bit would become a fact.
+        with open(member["path"], "rb", buffering=0) as handle:
+            if hashlib.file_digest(handle, "sha256").hexdigest() != member["sha256"]:
+                words = f"{self.given['instrument']}: a stored segment is not what was written"
+                raise SegmentDamaged(words, {"instrument": self.given["instrument"], "sha256": member["sha256"]})
+
     def _before(self) -> judging.Before:
         """Let the walk see the sessions that stand in the lake before the first offered one."""
-        # What stands was judged when it entered, so nothing of it is toxic now.
+        # What stands was judged when it entered, so nothing of it is toxic now. None of it is kept: the rows of a
+        # session of hundreds of instruments are few, those of their months are not.
         before = judging.Before()
         if not len(self.days):
             return before
-        earlier = pa.concat_tables([self.context, self.old.filter(pa.array(self.old_days < self.days[0]))])
+        earlier = self._earlier(int(self.days[0]))
         days = self._days(earlier)
-        earlier, days = earlier.filter(pa.array(days < self.days[0])), days[days < self.days[0]]
         known = judging.sessions(days)[-judging.HISTORY :]
         lax = rules.Rules(toxic_up_pct=float("inf"))
         judging.judge(self.table, earlier, known, lax, before, {})
         return before
 
+    def _earlier(self, day: int) -> pa.Table:
+        """Return rows of sessions before `day`, row groups from the end on until there are HISTORY whole ones."""
+        parts, seen = [_lax(self.table).empty_table()], set[int]()
+        for member in reversed([*self.context, *self.joined]):
+            self._verify(member)
+            with pq.ParquetFile(member["path"]) as file:
+                for number in reversed(range(file.num_row_groups)):
+                    rows = shaped(self.table, file.read_row_group(number))
+                    days = self._days(rows)
+                    parts.insert(1, merging.only(rows, days < day))
+                    seen.update(np.unique(days[days < day]).tolist())
+                    if len(seen) > judging.HISTORY + 1:  # the first may be cut by a group's edge
+                        return pa.concat_tables(parts)
+        return pa.concat_tables(parts)
+
     # --- judging and joining
 
     def side(self) -> contamination.Side:
         """Return the offered bars as they are compared with another instrument's."""
-        around = [self.context, self.old]
         name = self.given["instrument"]
-        return contamination.Side(name, self.table, self.new, self.found, around, self.before.close)
+        return contamination.Side(name, self.table, self.new, self.found, self._around, self.before.close)
+
+    def _around(self) -> list[pa.Table]:
+        """Read what stands around the offered rows: only when they share some with another instrument."""
+        return [self._standing(self.context), self._standing(self.joined)]
 
     def check_twins(self) -> None:
         """Compare with those instruments of the lake in which the caller found the same marks."""
@@ -188,7 +209,8 @@ class _Work:
         return pa.concat_tables(read).combine_chunks()
 
     def finish(self) -> dict[str, Any]:
-        self._compare()
+        old = self._standing(self.joined)
+        self._compare(old)
         judging.judge(self.table, self.new, self.found, self.limits, self.before, self._splits())
         # Of a fill, sessions that nothing is added to were only looked at: their verdicts stand.
         added = set(self.offered_days.tolist())
@@ -196,12 +218,12 @@ class _Work:
         self._let_in()
         refused = {each.day for each in self.found if verdicts.is_red(each)}
         good = ~np.isin(self.offered_days, list(refused))
-        joined, changes = self._join(self.offered.filter(pa.array(good)), self.offered_days[good])
+        joined, changes = self._join(old, merging.only(self.offered, good), self.offered_days[good])
         segments = self._segments(joined)
         days = self._days(joined)
         touched = verdicts.Touched(self.table, self.calendar, self.given, self.found, joined, days)
         if self.table.family == tables.BARS:
-            self.remembered = self._remembered(refused, joined, touched.stands)
+            self.remembered = self._remembered(refused, joined, touched.stands, marking.bars(self.table, old))
         return {
             "instrument": self.given["instrument"],
             "segments": segments,
@@ -212,11 +234,11 @@ class _Work:
             "nextDueNs": self._next_due(joined),
         }
 
-    def _compare(self) -> None:
+    def _compare(self, old: pa.Table) -> None:
         """Hold all that was offered against the lake; what a fill leaves out tells of what it adds."""
         offered = self.whole if self.fills else self.new
-        verdicts.mixed_adjustment(self.table, self.old, offered, self.compared)
-        verdicts.vendors_differ(self.given, self.limits, self.table, self.old, offered, self.compared)
+        verdicts.mixed_adjustment(self.table, old, offered, self.compared)
+        verdicts.vendors_differ(self.given, self.limits, self.table, old, offered, self.compared)
         if self.fills:
             told = {each.day: each for each in self.compared}
             for session in self.found:
@@ -229,10 +251,9 @@ class _Work:
         return [{**each, "vendor": held[str(each["day"])]} if str(each["day"]) in held else each for each in made]
 
     def _remembered(
-        self, refused: set[int], joined: pa.Table, stands: dict[int, judging.Session]
+        self, refused: set[int], joined: pa.Table, stands: dict[int, judging.Session], old: np.ndarray
     ) -> list[dict[str, Any]]:
         """Return the marks of offered sessions: of what enters as it stands then, of what is refused as it came."""
-        old = marking.bars(self.table, self.old)
         entering = [stands[each.day] for each in self.found if each.day in stands and each.day not in refused]
         entered = marking.of_sessions(self.number, self.table, joined, entering, old)
         out = [each for each in self.found if each.day in refused]
@@ -262,7 +283,7 @@ class _Work:
                 each.notes.append(f"{', '.join(each.codes)} accepted by a reviewer")
                 each.codes = [code for code in each.codes if rules.STATUS[code] != rules.RED] or ["RET_OUTLIER"]
 
-    def _join(self, new: pa.Table, new_days: np.ndarray) -> tuple[pa.Table, merging.Changes]:
+    def _join(self, old: pa.Table, new: pa.Table, new_days: np.ndarray) -> tuple[pa.Table, merging.Changes]:
         policy = self.given["policy"]
         ranks: dict[str, Any] = self.given["ranks"]
         held: dict[str, str] = self.given["vendors"]
@@ -274,10 +295,11 @@ class _Work:
 
         by_day = {int(day): wins(int(day)) for day in np.unique(new_days)}
         if self.table.unit == tables.SESSION:
-            joined, changes = merging.by_session(self.old, new, self.old_days, new_days, by_day)
+            old_days = partitions.session_days(self.table, self.calendar, _ns(old))
+            joined, changes = merging.by_session(old, new, old_days, new_days, by_day)
         else:
             taken = np.array([by_day[int(day)] for day in new_days], dtype=bool)
-            joined, changes = merging.by_key(self.table, self.old, new, taken)
+            joined, changes = merging.by_key(self.table, old, new, taken)
         if policy == merging.REFUSE and changes.replaced:
             words = f"{self.given['instrument']}: {changes.replaced} row(s) of the lake have other values"
             details = {"instrument": self.given["instrument"], "rows": changes.replaced, "samples": changes.samples}

@@ -8,8 +8,8 @@ it is suspected, which its ledger says.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -31,7 +31,7 @@ class Side:
     table: Table
     rows: pa.Table
     sessions: list[Session]
-    around: list[pa.Table] = field(default_factory=list)
+    around: Callable[[], list[pa.Table]] = list
     before: float | None = None  # the last good close before all of them
 
     @cached_property
@@ -42,11 +42,11 @@ class Side:
     @cached_property
     def standing(self) -> np.ndarray:
         """The marks of what stands around them."""
-        return np.concatenate([np.empty(0, np.uint64), *(marking.bars(self.table, each) for each in self.around)])
+        return np.concatenate([np.empty(0, np.uint64), *(marking.bars(self.table, each) for each in self.around())])
 
     def apart(self, shared: np.ndarray) -> Apart:
         """Part the bars into the shared ones and this instrument's own."""
-        times, closes = levels(pa.concat_tables([self.rows, *self.around]))
+        times, closes = levels(pa.concat_tables([self.rows, *self.around()]))
         own = ~np.isin(np.concatenate([self.marks, self.standing]), shared)
         order = np.argsort(times[own], kind="stable")
         block = np.isin(self.marks, shared)

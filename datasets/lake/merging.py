@@ -54,7 +54,9 @@ def by_key(table: Table, old: pa.Table, new: pa.Table, wins: np.ndarray) -> tupl
     keep_new = np.ones(new.num_rows, dtype=bool)
     keep_new[at_new[~taken]] = False
     changes.added = int(keep_new.sum()) - changes.replaced
-    joined = pa.concat_tables([old.filter(pa.array(keep_old)), new.filter(pa.array(keep_new))])
+    parts = [old if keep_old.all() else old.filter(pa.array(keep_old))]
+    parts.append(new if keep_new.all() else new.filter(pa.array(keep_new)))
+    joined = pa.concat_tables(parts)
     return ordered(table, joined), changes
 
 
@@ -172,8 +174,11 @@ def _ns(rows: pa.Table) -> np.ndarray:
 
 def _matches(table: Table, old: pa.Table, new: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     if len(table.key) == 1:
-        _, at_old, at_new = np.intersect1d(_ns(old), _ns(new), assume_unique=True, return_indices=True)
-        return at_old, at_new
+        held, offered = _ns(old), _ns(new)  # both rise strictly
+        at = np.searchsorted(held, offered)
+        at_new = np.flatnonzero(at < len(held))
+        at_new = at_new[held[at[at_new]] == offered[at_new]]
+        return at[at_new], at_new
     keys = list(table.key)
     sides = [
         rows.select(keys).append_column(name, pa.array(np.arange(rows.num_rows)))
@@ -210,3 +215,9 @@ def _sample(
         if len(changes.samples) >= SAMPLES:
             changes.samples = changes.samples[:SAMPLES]
             return
+
+
+def only(rows: pa.Table, kept: np.ndarray) -> pa.Table:
+    """Return the rows that are kept; what is kept of sorted rows is mostly their beginning, which is no copy."""
+    count = int(kept.sum())
+    return rows.slice(0, count) if kept[:count].all() else rows.filter(pa.array(kept))

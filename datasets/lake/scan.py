@@ -7,14 +7,10 @@ reading a day of minute bars.
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache, partial
-from itertools import islice
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -31,11 +27,10 @@ from tradenexus.errors import BadRequest, NotFound
 __all__ = ["RevisionGone", "SegmentDamaged", "Slice", "check_kept", "entry_of", "locate", "of_revision", "revision_at"]
 __all__ += ["tables_of"]
 
-# Rows decoded at once; segments of no more are read ahead, by at most so many threads.
+# Rows decoded at once, by threads from so many on; a segment of no more is read from the disk in one piece.
 CHUNK_ROWS = 131_072
-READERS = 4
+THREADED_ROWS = 20_000
 _EVER = (-(2**63), 2**63 - 1)
-Rows = Iterator[Any]
 
 
 class RevisionGone(NotFound):
@@ -85,7 +80,7 @@ def locate(
 def _newest(entry: LakeEntry, first: int, after: int) -> list[LakeSegment] | None:
     """Return the segments in force; None when a commit has moved the entry on since it was read."""
     rows = [*LakeSegment.everyone.raw(_in_force(), [_bound(LakeMember, "entry", entry.id), first, after])]
-    return None if any(row.from_revision > entry.revision for row in rows) else rows
+    return None if any(row.from_revision > entry.revision for row in rows) else rows  # type: ignore[attr-defined]
 
 
 @lru_cache(1)
@@ -96,7 +91,9 @@ def _one_entry() -> str:
 
 @lru_cache(1)
 def _in_force() -> str:
-    columns = ", ".join(f"s.{connection.ops.quote_name(field.column)}" for field in LakeSegment._meta.concrete_fields)
+    columns = ", ".join(
+        f"s.{connection.ops.quote_name(str(field.column))}" for field in LakeSegment._meta.concrete_fields
+    )
     return (
         f"SELECT {columns}, m.from_revision FROM {LakeMember._meta.db_table} m "  # noqa: S608 - names of our own
         f"JOIN {LakeSegment._meta.db_table} s ON s.id = m.segment_id WHERE m.entry_id = %s "
@@ -153,62 +150,23 @@ def check_columns(entry: LakeEntry, columns: Sequence[str] | None) -> None:
         raise BadRequest("a column is named twice", {"columns": list(columns or ())[:50]})
 
 
-def tables_of(part: Slice, columns: Sequence[str] | None = None) -> Rows:
+def tables_of(part: Slice, columns: Sequence[str] | None = None) -> Iterator[Any]:
     """Yield pyarrow Tables of up to CHUNK_ROWS, with exactly the rows of the range, in order.
 
-    The first is of one row group, so that who wants no more does not wait for more; after it threads read small
-    segments ahead. Columns that a segment lacks are null. VALIDATION_ERROR for a column that the table does not have;
-    SegmentDamaged when a segment cannot be read.
+    The first is of one row group: who wants no more does not wait for more. Columns that a segment lacks are null.
+    VALIDATION_ERROR for a column that the table does not have; SegmentDamaged when a segment cannot be read.
     """
     check_columns(part.entry, columns)
     table = tables.find(part.entry.table)
     wanted = list(columns) if columns else list(table.names)
-    read = partial(_tables, table=table, wanted=wanted, start=part.start_ns, end=part.end_ns)
-    rest = iter(part.segments)
-    for segment in islice(rest, 1):
-        groups = read(segment, lead=1)
-        yield from islice(groups, 1)
-        if len(part.segments) == 1 or not blobs.in_folder():  # a bucket's client is of one thread
-            yield from groups
-        else:
-            with ThreadPoolExecutor(min(READERS, os.cpu_count() or 1)) as pool:
-                waiting = _Ahead(pool, rest, read)
-                yield from groups
-                yield from waiting
-    for segment in rest:
-        yield from read(segment)
-
-
-class _Ahead:
-    """The rows of segments in order, small ones read by threads before they are asked for."""
-
-    def __init__(self, pool: ThreadPoolExecutor, segments: Iterator[LakeSegment], read: Callable[..., Rows]):
-        self.pool, self.segments, self.read = pool, segments, read
-        self.waiting: deque[Future[list[Any]] | Rows] = deque()
-        for _ in range(READERS):
-            self._more()
-
-    def _more(self) -> None:
-        for segment in islice(self.segments, 1):
-            rows = self.read(segment)
-            self.waiting.append(self.pool.submit(list, rows) if segment.rows <= CHUNK_ROWS else rows)
-
-    def __iter__(self) -> Rows:
-        try:
-            while self.waiting:
-                first = self.waiting.popleft()
-                self._more()
-                yield from first.result() if isinstance(first, Future) else first
-        finally:
-            self.pool.shutdown(cancel_futures=True)
+    for number, segment in enumerate(part.segments):
+        yield from _tables(segment, table, wanted, part.start_ns, part.end_ns, lead=not number)
 
 
 def _tables(
-    segment: LakeSegment, table: tables.Table, wanted: list[str], start: int | None, end: int | None, lead: int = 0
-) -> Rows:
-    """Yield the rows of one segment: of its first `lead` row groups each, of the others CHUNK_ROWS together."""
+    segment: LakeSegment, table: tables.Table, wanted: list[str], start: int | None, end: int | None, *, lead: bool
+) -> Iterator[Any]:
     import pyarrow as pa
-    from pyarrow import parquet
 
     # Those that lie inside the range need no look at their times.
     cut = (start is not None and segment.t0_ns < start) or (end is not None and segment.t1_ns >= end)
@@ -217,12 +175,13 @@ def _tables(
             size = source.stat().st_size if isinstance(source, Path) else segment.size_bytes
             if segment.damaged_at or size != segment.size_bytes:
                 raise pa.ArrowInvalid("not the bytes that were written")
-            with parquet.ParquetFile(source, pre_buffer=not isinstance(source, Path)) as reader:
+            whole = not cut and segment.rows <= CHUNK_ROWS and 2 * len(wanted) > len(table.names)
+            with _opened(source, whole=whole) as reader:
                 known = reader.schema_arrow.names
                 held = [name for name in wanted if name in known]
                 read = held if not cut or "ts_event" in held else [*held, "ts_event"]
-                for some in _chunks(reader, known.index("ts_event"), start, end, lead):
-                    rows = reader.read_row_groups(some, columns=read, use_threads=segment.rows > CHUNK_ROWS)
+                for some, count in _chunks(reader, known.index("ts_event"), start, end, lead=lead):
+                    rows = reader.read_row_groups(some, columns=read, use_threads=count >= THREADED_ROWS)
                     rows = _within(rows, start, end) if cut else rows
                     yield _completed(rows, table, wanted)
     except (pa.ArrowInvalid, OSError) as fault:
@@ -230,8 +189,17 @@ def _tables(
         raise SegmentDamaged(f"a segment of {segment.table}/{segment.instrument} cannot be read", details) from fault
 
 
-def _chunks(reader: Any, at: int, start: int | None, end: int | None, lead: int) -> Iterator[list[int]]:
-    """Yield the numbers of the row groups that hold rows of the range, those to be read at once together."""
+def _opened(source: Any, *, whole: bool) -> Any:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    if whole and isinstance(source, Path):
+        return parquet.ParquetFile(pa.BufferReader(pa.py_buffer(source.read_bytes())))
+    return parquet.ParquetFile(source, pre_buffer=not isinstance(source, Path))
+
+
+def _chunks(reader: Any, at: int, start: int | None, end: int | None, *, lead: bool) -> Iterator[tuple[list[int], int]]:
+    """Yield the row groups that hold rows of the range, those to be decoded together, with how many rows they have."""
     some: list[int] = []
     rows = 0
     for number in range(reader.num_row_groups):
@@ -240,12 +208,12 @@ def _chunks(reader: Any, at: int, start: int | None, end: int | None, lead: int)
         if (start is not None and stats.max_raw < start) or (end is not None and stats.min_raw >= end):
             continue
         if some and (lead or rows + group.num_rows > CHUNK_ROWS):
-            yield some
-            some, rows, lead = [], 0, max(0, lead - 1)
+            yield some, rows
+            some, rows, lead = [], 0, False
         some.append(number)
         rows += group.num_rows
     if some:
-        yield some
+        yield some, rows
 
 
 def _within(rows: Any, start: int | None, end: int | None) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.db.models import Q
@@ -47,16 +47,28 @@ def gather(tenant_id: UUID, offers: Sequence[Offer]) -> list[Base]:
     entries = _entries(tenant_id, offers)
     described = _described(tenant_id, offers)
     actions = _actions(tenant_id, {offer.instrument for offer in offers})
+    standing = [(entries[offer.table, offer.instrument], offer) for offer in offers
+                if (offer.table, offer.instrument) in entries]  # fmt: skip
+    members = _members([(entry, offer) for entry, offer in standing if entry.revision > 0])
+    ledger = _ledger([(entry, offer) for entry, offer in standing if entry.updated_at])
     bases = []
     for offer in offers:
         instrument = described.get(offer.instrument) or instruments.in_force(tenant_id, offer.instrument)
         entry = entries.get((offer.table, offer.instrument)) or LakeEntry(
             tenant_id=tenant_id, table=offer.table, instrument=offer.instrument, calendar=instrument.calendar
         )
-        stands = entry.revision > 0
-        members = _members(entry, offer) if stands else []
-        known = _ledger(entry, offer) if entry.updated_at else ({}, frozenset(), frozenset())
-        bases.append(Base(entry, instrument, members, actions.get(offer.instrument, []), *known))
+        known = ledger.get(entry.id, Known())
+        bases.append(
+            Base(
+                entry,
+                instrument,
+                members.get(entry.id, []),
+                actions.get(offer.instrument, []),
+                known.vendors,
+                frozenset(known.accepted),
+                frozenset(known.benign),
+            )
+        )
     return bases
 
 
@@ -82,32 +94,54 @@ def _actions(tenant_id: UUID, named: set[str]) -> dict[str, list[LakeSegment]]:
     return found
 
 
-def _members(entry: LakeEntry, offer: Offer) -> list[LakeMember]:
-    span = tables.find(offer.table).span
-    start = dates.span_start_of(span, offer.start_ns)
-    end = dates.span_end(span, dates.span_start_of(span, offer.end_ns - 1))
-    rows = LakeMember.objects.filter(entry=entry, until_revision=None).select_related("segment")
-    before = rows.filter(span_start_ns__lt=start).order_by("-span_start_ns")[:1]
-    inside = rows.filter(span_start_ns__gte=start, span_start_ns__lt=end).order_by("span_start_ns")
-    return [*before, *inside]
+def _members(standing: Sequence[tuple[LakeEntry, Offer]]) -> dict[UUID, list[LakeMember]]:
+    """Return by entry the members of the offered spans and the one before them, in order; two queries for all."""
+    spans: dict[UUID, list[tuple[int, int]]] = {}
+    rows = LakeMember.objects.filter(entry__in=[entry for entry, _ in standing], until_revision=None)
+    for entry_id, start, number in rows.values_list("entry_id", "span_start_ns", "id"):
+        spans.setdefault(entry_id, []).append((start, number))
+    chosen: list[int] = []
+    for entry, offer in standing:
+        span = tables.find(offer.table).span
+        start = dates.span_start_of(span, offer.start_ns)
+        end = dates.span_end(span, dates.span_start_of(span, offer.end_ns - 1))
+        held = sorted(spans.get(entry.id, []))
+        chosen += [number for at, number in held if at < start][-1:]
+        chosen += [number for at, number in held if start <= at < end]
+    found: dict[UUID, list[LakeMember]] = {}
+    for member in LakeMember.objects.filter(id__in=chosen).select_related("segment").order_by("span_start_ns"):
+        found.setdefault(member.entry_id, []).append(member)
+    return found
 
 
-def _ledger(entry: LakeEntry, offer: Offer) -> tuple[dict[str, str], frozenset[int], frozenset[int]]:
-    first, last = (
-        dates.to_date(offer.start_ns // intervals.DAY - 1),
-        dates.to_date(offer.end_ns // intervals.DAY + 1),
-    )
-    rows = LakePartition.objects.filter(entry=entry, session__gte=first, session__lte=last)
-    rows = rows.filter(Q(rows__gt=0) | ~Q(override_status="") | Q(code="NO_DATA"))
-    vendors, accepted, benign, now = {}, set(), set(), db.now()
-    for session, vendor, count, code, override, until in rows.values_list(
-        "session", "vendor", "rows", "code", "override_status", "override_until"
-    ):
-        day = dates.to_day(session)
-        if count:
-            vendors[str(day)] = vendor
-        if override and override != "RED" and until and until > now:
-            accepted.add(day)
-        if code == "NO_DATA":
-            benign.add(day)
-    return vendors, frozenset(accepted), frozenset(benign)
+@dataclass
+class Known:
+    """What the ledger knows of the days around an offer."""
+
+    vendors: dict[str, str] = field(default_factory=dict)
+    accepted: set[int] = field(default_factory=set)
+    benign: set[int] = field(default_factory=set)
+
+
+def _ledger(standing: Sequence[tuple[LakeEntry, Offer]]) -> dict[UUID, Known]:
+    """Return by entry what is known of the offered days; a query for all offers of the same range."""
+    alike: dict[tuple[int, int], list[UUID]] = {}
+    for entry, offer in standing:
+        days = (offer.start_ns // intervals.DAY - 1, offer.end_ns // intervals.DAY + 1)
+        alike.setdefault(days, []).append(entry.id)
+    found: dict[UUID, Known] = {}
+    now = db.now()
+    for (first, last), entries in alike.items():
+        rows = LakePartition.objects.filter(entry_id__in=entries, session__gte=dates.to_date(first))
+        rows = rows.filter(Q(rows__gt=0) | ~Q(override_status="") | Q(code="NO_DATA"), session__lte=dates.to_date(last))
+        for entry_id, session, vendor, count, code, override, until in rows.values_list(
+            "entry_id", "session", "vendor", "rows", "code", "override_status", "override_until"
+        ):
+            known, day = found.setdefault(entry_id, Known()), dates.to_day(session)
+            if count:
+                known.vendors[str(day)] = vendor
+            if override and override != "RED" and until and until > now:
+                known.accepted.add(day)
+            if code == "NO_DATA":
+                known.benign.add(day)
+    return found

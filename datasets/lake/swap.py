@@ -166,13 +166,14 @@ def _members(
     entries: list[LakeEntry], found: list[dict[str, Any]], segments: dict[tuple[int, int], LakeSegment]
 ) -> None:
     opened = []
+    alike: dict[tuple[int, tuple[int, ...]], list[LakeEntry]] = {}
+    for entry, work in zip(entries, found, strict=True):
+        alike.setdefault((entry.revision, tuple(made["spanStartNs"] for made in work["segments"])), []).append(entry)
+    for (revision, spans), some in alike.items():
+        living = LakeMember.objects.filter(entry__in=some, until_revision=None, span_start_ns__in=spans)
+        living.update(until_revision=revision)
     for number, (entry, work) in enumerate(zip(entries, found, strict=True)):
-        spans = [made["spanStartNs"] for made in work["segments"]]
-        if not spans:
-            continue
-        living = LakeMember.objects.filter(entry=entry, until_revision=None, span_start_ns__in=spans)
-        living.update(until_revision=entry.revision)
-        for span in spans:
+        for span in (made["spanStartNs"] for made in work["segments"]):
             segment = segments[number, span]
             opened.append(
                 LakeMember(
@@ -191,11 +192,14 @@ def _quarantine(
     commit: LakeCommit, entries: list[LakeEntry], offers: Sequence[Offer], found: list[dict[str, Any]]
 ) -> None:
     rows = []
+    alike: dict[tuple[int, ...], list[LakeEntry]] = {}
+    for entry, work in zip(entries, found, strict=True):
+        alike.setdefault(tuple(each["day"] for each in work["partitions"] if each["rows"]), []).append(entry)
+    for days, some in alike.items():
+        entered = [ledger.to_date(day) for day in days]
+        held = LakeQuarantine.everyone.filter(entry__in=some, state="held", session__in=entered)
+        held.update(state="superseded", settled_at=commit.created_at)
     for entry, offer, work in zip(entries, offers, found, strict=True):
-        entered = [ledger.to_date(each["day"]) for each in work["partitions"] if each["rows"]]
-        if entered:
-            held = LakeQuarantine.everyone.filter(entry=entry, state="held", session__in=entered)
-            held.update(state="superseded", settled_at=commit.created_at)
         for each in work["quarantine"]:
             rows.append(
                 LakeQuarantine(
@@ -219,17 +223,18 @@ def _quarantine(
 
 def _summarise(entries: list[LakeEntry]) -> None:
     """Write what the entries add up to now: rows, bytes, range, digest, grade and score."""
-    members: dict[Any, list[LakeMember]] = {entry.id: [] for entry in entries}
-    rows = LakeMember.objects.filter(entry_id__in=members, until_revision=None).select_related("segment")
-    for member in rows.order_by("span_start_ns"):
-        members[member.entry_id].append(member)
+    members: dict[Any, list[tuple[int, int, str, int, int]]] = {entry.id: [] for entry in entries}
+    rows = LakeMember.objects.filter(entry_id__in=members, until_revision=None).order_by("span_start_ns")
+    wanted = ("t0_ns", "t1_ns", "segment__sha256", "segment__rows", "segment__size_bytes")
+    for entry_id, *told in rows.values_list("entry_id", *wanted):
+        members[entry_id].append(tuple(told))
     for entry in entries:
         held = members[entry.id]
-        entry.rows = sum(each.segment.rows for each in held)
-        entry.size_bytes = sum(each.segment.size_bytes for each in held)
-        entry.first_ns = held[0].t0_ns if held else None
-        entry.last_ns = held[-1].t1_ns if held else None
-        entry.digest = content_digest((each.segment.sha256, each.segment.rows) for each in held)
+        entry.rows = sum(count for _, _, _, count, _ in held)
+        entry.size_bytes = sum(size for *_, size in held)
+        entry.first_ns = held[0][0] if held else None
+        entry.last_ns = held[-1][1] if held else None
+        entry.digest = content_digest((sha256, count) for _, _, sha256, count, _ in held)
     ledger.tally(entries)
     fields = ["rows", "size_bytes", "first_ns", "last_ns", "digest", *ledger.TALLIED]
     LakeEntry.everyone.bulk_update(entries, fields, batch_size=100)

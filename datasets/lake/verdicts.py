@@ -79,10 +79,13 @@ class Touched:
         days: np.ndarray,
     ):
         self.table, self.given, self.joined = table, given, joined
-        self.digests = merging.Digests(joined)
         self.times = joined.column("ts_event").cast(pa.int64()).to_numpy()
         self.offered = {session.day: session for session in found}
         self.stands = {session.day: session for session in judging.sessions(days)}
+        told = [self.stands[day] for day in self.offered if day in self.stands]
+        self.base = min((each.start for each in told), default=0)
+        stop = max((each.stop for each in told), default=0)
+        self.digests = merging.Digests(joined.slice(self.base, stop - self.base))
         first = min([given["startNs"], *self._edge(0)])
         last = max([given["endNs"], *(each + 1 for each in self._edge(-1))])
         # Rows may begin in the middle of a session: it opened before the first of them, and is no day off.
@@ -138,7 +141,7 @@ class Touched:
             "rows": rows,
             "expected": None if expected < 0 else expected,
             "score": rules.score(codes, rows, expected),
-            "digest": "" if stands is None else self.digests.of(stands.start, stands.stop),
+            "digest": "" if stands is None else self.digests.of(stands.start - self.base, stands.stop - self.base),
             "firstNs": edges[0],
             "lastNs": edges[1],
             "notes": "; ".join(notes)[:2000],

@@ -214,11 +214,6 @@ def _folder_storage() -> FileSystemStorage | None:
     return storage if isinstance(storage, FileSystemStorage) else None
 
 
-def in_folder() -> bool:
-    """Tell whether the bytes rest in a folder here: then any thread may read them."""
-    return _folder_storage() is not None
-
-
 def is_bucket(storage: Any) -> bool:
     """Tell whether a Django storage is a bucket, whose client can do what Django's interface cannot."""
     return hasattr(storage, "bucket_name") and hasattr(storage, "connection")
