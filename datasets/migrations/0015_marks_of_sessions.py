@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('datasets', '0012_upkeep'),
+        ('datasets', '0013_fix_recipes'),
     ]
 
     operations = [
