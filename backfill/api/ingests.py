@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backfill.ingestion import planning, requests, settling
+from backfill.ingestion import again, planning, requests, settling
 from backfill.ingestion.planning import Plan, Wanted
 from backfill.models import IngestItem, IngestRun, ItemState
 from datasets.lake.rules import POLICIES
@@ -102,6 +102,7 @@ STARTED = shapes.answer_of(
 )
 PLANNED = shapes.answer_of("IngestPlanned", plan=IngestPlanSerializer())
 ANSWER = shapes.answer_of("IngestAnswer", ingest=IngestSerializer())
+TOUCHED = shapes.answer_of("IngestTouched", ingest=IngestSerializer(), jobs=jobs.JobSerializer(many=True))
 
 
 def render(run: IngestRun) -> dict[str, Any]:
@@ -221,3 +222,29 @@ class IngestItems(TenantView):
             words = f"outcome must be one of {', '.join(ItemState.values)}"
             raise BadRequest(words, {"fields": {"outcome": [outcome[:32]]}})
         return pagination.page(request, rows.filter(state=outcome) if outcome else rows, render_item, order=("number",))
+
+
+class IngestRetry(TenantView):
+    """Another try for what failed."""
+
+    @extend_schema(operation_id="lake_ingests_retry", request=None, responses={202: TOUCHED})
+    @idempotency.once
+    def post(self, request: Request, ref: str) -> Response:
+        """Put everything of it that failed in line again; what the others came to stays."""
+        run = self.find(IngestRun, ref)
+        started = again.retry(self.actor, run)
+        run.refresh_from_db()
+        payload = {"ingest": render(run), "jobs": [jobs.render(job) for job in started]}
+        return respond(request, payload, 202, {"Location": f"/v1/lake/ingests/{run.ref}"})
+
+
+class IngestCancel(TenantView):
+    """The end of what waits or runs."""
+
+    @extend_schema(operation_id="lake_ingests_cancel", request=None, responses={202: TOUCHED})
+    def post(self, request: Request, ref: str) -> Response:
+        """Cancel its jobs: what is in the lake stays there, what is open ends as failed."""
+        run = self.find(IngestRun, ref)
+        stopped = again.cancel(self.actor, run)
+        run.refresh_from_db()
+        return respond(request, {"ingest": render(run), "jobs": [jobs.render(job) for job in stopped]}, 202)

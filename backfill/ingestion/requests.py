@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 from django.conf import settings
 
@@ -18,6 +18,7 @@ from tradenexus.jobs import queue
 from tradenexus.jobs.models import Job
 
 JOB = "backfill.ingest"
+Each = TypeVar("Each", Wanted, IngestItem)
 
 
 class NothingAccepted(Unprocessable):
@@ -71,12 +72,12 @@ def _item(run: IngestRun, each: Wanted, **more: Any) -> IngestItem:
     return IngestItem(run=run, facts=each.facts, start_ns=each.start_ns, **named, **more)
 
 
-def batches(queued: list[Wanted], most: int) -> Iterator[list[Wanted]]:
+def batches(queued: Sequence[Each], most: int) -> Iterator[list[Each]]:
     """Cut what is to be fetched into batches of one vendor and at most so many instruments, an instrument's together.
 
     Prices are judged by the splits that the lake knows, so all tables of an instrument belong into one job.
     """
-    by_vendor: dict[str, dict[str, list[Wanted]]] = {}
+    by_vendor: dict[str, dict[str, list[Each]]] = {}
     for each in queued:
         by_vendor.setdefault(each.vendor, {}).setdefault(each.instrument, []).append(each)
     for grouped in by_vendor.values():

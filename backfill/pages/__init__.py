@@ -1,1 +1,1 @@
-"""Pages of this app: gaps of the lake and what was done about them."""
+"""Pages of how data arrives: candidates and what became of them, gaps and what filled them, and the vendors."""

@@ -2,8 +2,7 @@
 
 from django.urls import path
 
-from datasets.api import fixes, lake, lake_review, lake_rows
-from datasets.api import lake, lake_diff, lake_review, lake_rows
+from datasets.api import fixes, lake, lake_diff, lake_review, lake_rows
 
 ENTRY = "v1/lake/<str:table>/<str:instrument>"
 

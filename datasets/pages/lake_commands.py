@@ -47,6 +47,12 @@ def of_entry(entry: LakeEntry, tab: str, query: dict[str, Any] | None = None) ->
     return copy.commands("GET", api_path(entry) + end, cli=cli, query=query)
 
 
+def refresh(entry: LakeEntry) -> copy.Commands:
+    """Return the commands that bring an entry up to date."""
+    body = {"candidates": [{"instrument": entry.instrument, "table": entry.table}]}
+    return copy.commands("POST", "/v1/lake/candidates", body, cli=f"nexus lake refresh {words(entry)} --wait")
+
+
 def rows(entry: LakeEntry, adjustment: str = "raw", as_of: str = "") -> list[tuple[str, str]]:
     """Return how to read the rows: [(tongue, text)], with a DuckDB twin over the downloaded Parquet file."""
     name = f"{entry.table}_{entry.instrument.replace(':', '_')}.parquet"

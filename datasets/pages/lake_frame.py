@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import quote
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.http import HttpRequest, HttpResponse
 
@@ -103,6 +103,8 @@ class EntryPage(Page):
             "tabs": [(name, names.get(name, name.capitalize()), self._tab_url(name) + kept) for name in TABS],
             "tab": self.tab,
             "copy": lake_commands.of_entry(entry, self.tab),
+            "refresh": lake_commands.refresh(entry).tongues[:2],
+            "key": uuid4().hex,
             "twin": lake_commands.api_path(entry),
             "menu": [
                 ("What is said of the instrument", f"/lakehouse/instruments/{quote(entry.instrument, safe=':')}/"),

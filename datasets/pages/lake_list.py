@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count
 
 from datasets.lake import catalog
 from datasets.market import tables as lake_tables
-from datasets.models import Grade, LakeEntry, LakePartition, LakeQuarantine
-from datasets.pages import lake_commands
+from datasets.models import Grade, LakeEntry, LakeQuarantine
+from datasets.pages import lake_commands, lake_facts
+from datasets.pages.lake_facts import Facts
 from tradenexus import db
 from tradenexus.web import copy, figures, tables
 from tradenexus.web.page import Page
@@ -32,7 +34,7 @@ class Row:
     days: str
     age: str
     late: bool
-    missing: int
+    facts: Facts
     score: str
     bar: list[tuple[str, float, float]]
 
@@ -68,25 +70,27 @@ class LakeList(Page):
             "states": [(state, told[state]) for state in catalog.STATES],
             "copy": lake_commands.entries(query),
             "twin": "/v1/lake/entries" + tables.changed(self.query, cursor=None).rstrip("?"),
+            "gap_days": settings.NEXUS_INGEST_GAP_DAYS,
             "menu": MENU,
-            "primary": {"label": "Promote a version", "url": "/datasets/?state=validated,ready"},
+            "primary": PRIMARY if told["entries"] and self.actor.may("write") else None,
             **({} if told["entries"] else {"ways": _ways()}),
         }
 
 
+PRIMARY = {"label": "Ingest candidates", "url": "/lakehouse/ingests/new/"}
 MENU = [
-    ("Data quality", "/lakehouse/quality/"),
-    ("Instruments", "/lakehouse/instruments/"),
+    ("Promote a version", "/datasets/?state=validated,ready"),
+    ("Create a snapshot", "/lakehouse/snapshots/"),
     ("Gap repair", "/lakehouse/repairs/"),
+    ("Exports", "/exports/"),
+    ("Vendors", "/vendors/"),
 ]
 
 
 def rows_of(found: list[LakeEntry]) -> list[Row]:
-    """Return entries as rows; one query counts the missing sessions of all of them."""
-    gone = LakePartition.objects.filter(entry__in=found, status=Grade.RED, code="MISSING").order_by()
-    missing = dict(gone.values_list("entry_id").annotate(Count("id")))
-    now = db.now()
-    return [_row(entry, missing.get(entry.id, 0), now) for entry in found]
+    """Return entries as rows; a few queries for all of them."""
+    facts, now = lake_facts.of(found), db.now()
+    return [_row(entry, facts[entry.id], now) for entry in found]
 
 
 def bar(green: int, amber: int, red: int, least: float = LEAST) -> list[tuple[str, float, float]]:
@@ -115,7 +119,7 @@ def days_of(first_ns: int | None, last_ns: int | None) -> str:
     return f"{figures.moment_ns(first_ns)[:10]} - {figures.moment_ns(last_ns)[:10]}"
 
 
-def _row(entry: LakeEntry, missing: int, now: datetime) -> Row:
+def _row(entry: LakeEntry, facts: Facts, now: datetime) -> Row:
     age = figures.span((now - entry.fetched_at).total_seconds()) if entry.fetched_at else ""
     late = catalog.freshness(entry, now) == catalog.LATE
     parts = bar(entry.green, entry.amber, entry.red)
@@ -126,7 +130,7 @@ def _row(entry: LakeEntry, missing: int, now: datetime) -> Row:
         days_of(entry.first_ns, entry.last_ns),
         age,
         late,
-        missing,
+        facts,
         score_text(entry.quality_score),
         parts,
     )
@@ -150,10 +154,11 @@ def _ways() -> list[tuple[str, str]]:
         "--type equity --calendar XNYS --wait"
     )
     promote = copy.commands("POST", "/v1/datasets/ds_.../promote", body, cli=cli)
-    wanted = {"candidates": ["XNAS:AAPL", "XNAS:MSFT"], "vendor": "simulated"}
-    ingest = copy.commands("POST", "/v1/lake/candidates", wanted)
+    wanted = {"candidates": ["XNAS:AAPL", "XNAS:MSFT"]}
+    ingest = copy.commands("POST", "/v1/lake/candidates", wanted, cli="nexus ingest refresh candidates.json --wait")
     return [
+        ("Ingest candidates (CLI)", ingest.cli),
+        ("Ingest candidates (curl)", ingest.curl),
         ("Promote a version (CLI)", promote.cli),
         ("Promote a version (curl)", promote.curl),
-        ("Ingest candidates from a vendor (curl)", ingest.curl),
     ]

@@ -67,6 +67,8 @@ ROWS: dict[str, tuple[str | None, dict]] = {
     "v1/lake/ingests/<ref>/items": ("ing", {}),
     "v1/lake/repairs": (None, {}),
     "v1/lake/repairs/<ref>": ("rpr", {}),
+    "v1/lake/ingests/<ref>:retry": ("ing", {}),
+    "v1/lake/ingests/<ref>:cancel": ("ing", {}),
     "v1/datasets/<ref>": ("ds", {}),
     "v1/datasets/<ref>/uploads:complete": ("ds", {}),
     "v1/datasets/<ref>/validate": ("ds", {}),

@@ -9,7 +9,19 @@ from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
-RAIL = ["Home", "Datasets", "Uploads", "Jobs", "Lakehouse", "Publishes", "Backtests", "Exports", "Audit", "Settings"]
+RAIL = [
+    "Home",
+    "Datasets",
+    "Uploads",
+    "Jobs",
+    "Vendors",
+    "Lakehouse",
+    "Publishes",
+    "Backtests",
+    "Exports",
+    "Audit",
+    "Settings",
+]
 GUEST = ("Local", "guest@example.org", "viewer")
 
 

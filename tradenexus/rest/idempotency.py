@@ -65,6 +65,31 @@ def once(method: View) -> View:
     return wrapper
 
 
+def press(actor: Actor, operation: str, key: str, act: Callable[[], str]) -> str:
+    """Do what a form of a page asks, at most once per key that the form carries; return the address it leads to.
+
+    `act` runs inside `db.atomic()`. A second press leads to where the first one did.
+    """
+    if not _FORM.fullmatch(key):
+        raise BadRequest("this form carries no key of its own: open it again")
+    led = _led(actor, operation, key)
+    if led is not None:
+        return led
+    try:
+        with db.atomic():
+            row = _insert(actor, operation, key, "")
+            to = act()
+            IdempotencyKey.everyone.filter(id=row.id).update(status=303, answer={"to": to})
+            return to
+    except _TakenMeanwhile:
+        return _led(actor, operation, key) or _gone()
+
+
+def _led(actor: Actor, operation: str, key: str) -> str | None:
+    row = IdempotencyKey.of(actor.tenant_id).filter(operation=operation, key=key).first()
+    return str(row.answer["to"]) if row else None
+
+
 class _TakenMeanwhile(Exception):
     """Another request with the same key was faster."""
 
@@ -107,5 +132,5 @@ def _as_sent(response: Response) -> Any:
     return json.loads(JSONRenderer().render(response.data))
 
 
-def _gone() -> Response:
+def _gone() -> Any:
     raise Conflict("the first request under this Idempotency-Key failed at this moment; send it again")

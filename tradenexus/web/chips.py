@@ -17,7 +17,7 @@ class Chip:
 _TONES: dict[tuple[str, str], tuple[str, ...]] = {
     ("info", "ring"): (
         *("uploading", "validating", "transforming", "publishing", "publishing_lona"),
-        *("running", "open", "working", "building"),
+        *("running", "open", "working", "building", "landed"),
     ),
     ("mute", "circle"): (
         "uploaded",
@@ -34,7 +34,7 @@ _TONES: dict[tuple[str, str], tuple[str, ...]] = {
     ("ok", "check"): (
         *("ready", "published", "published_lona", "available", "succeeded", "completed", "complete"),
         *("active", "passed", "pass", "fixed", "green", "alive", "ok", "finished", "live", "done"),
-        "repaired",
+        *("repaired", "committed", "fresh"),
     ),
     ("warn", "triangle"): (
         "degraded",

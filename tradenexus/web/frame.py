@@ -34,6 +34,7 @@ RAIL = (
     Entry("datasets", "Datasets", "/datasets/", "datasets", "d", True),
     Entry("uploads", "Uploads", "/uploads/", "upload", "u"),
     Entry("jobs", "Jobs", "/jobs/", "jobs", "j", True),
+    Entry("vendors", "Vendors", "/vendors/", "vendor", "v"),
     Entry("lakehouse", "Lakehouse", "/lakehouse/", "lake", "l"),
     Entry("publishes", "Publishes", "/publishes/", "publish", "p"),
     Entry("backtests", "Backtests", "/backtests/", "backtest", "b", True),

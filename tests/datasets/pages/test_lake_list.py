@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from datasets.models import LakeEntry
 from datasets.pages import lake_list
+from datasets.snapshots import freeze
 from tests.kit import lake
 from tradenexus import db
 
@@ -50,6 +51,8 @@ def test_an_empty_lake_says_how_to_fill_it(owner, browse):
     text = browse(owner).get("/lakehouse/").content.decode()
     assert "Nothing has entered it yet" in text
     assert "nexus lake promote" in text
+    assert 'action="/lakehouse/ingests/new/"' in text
+    assert 'type="file" name="file"' in text
     assert "/promote" in text
     assert 'href="/lakehouse/" aria-current="page"' in text
 
@@ -65,6 +68,28 @@ def test_a_row_tells_age_range_verdicts_and_size(owner, browse, golden):
     assert "tone-warn" in row  # it was due long ago
     assert "nexus lake list" in text
     assert "In quarantine" in text
+    assert 'href="/lakehouse/crypto_bars_1d/BINANCE:ETH-BTC/ledger/?code=TOXIC">1<' in row
+
+
+def test_a_row_counts_gaps_of_the_golden_copy_and_the_snapshots_that_hold_it(owner, browse, tmp_path):
+    name = lake.registered(owner)
+    asked = 0
+    for first, count in ((0, 10), (15, 5), (21, 3)):  # five days missing are a gap of six, one is none
+        rows = lake.daily([100.0] * count, lake.MONDAY + first)
+        lake.put(owner, tmp_path, lake.offer(tmp_path, rows, name, start_ns=(lake.MONDAY + asked) * lake.DAY))
+        asked = first + count
+    with db.atomic():
+        start, end = lake.MONDAY * lake.DAY, (lake.MONDAY + 9) * lake.DAY
+        freeze.freeze(owner.actor, freeze.wanted("run-1", [name], ["crypto_bars_1d"], start, end))
+    (row,) = browse(owner).get("/lakehouse/").context["rows"]
+    assert (row.facts.missing, row.facts.gaps, row.facts.snapshots, row.facts.toxic) == (6, 1, 1, 0)
+
+
+def test_entries_are_chosen_by_who_may_act(owner, viewer, browse, golden):
+    text = browse(owner).get("/lakehouse/").content.decode()
+    assert 'name="entry" value="crypto_bars_1d/BINANCE:ETH-BTC"' in text
+    assert "Refresh selected" in text
+    assert "Refresh selected" not in browse(viewer).get("/lakehouse/").content.decode()
 
 
 def test_filters_choose_and_say_when_nothing_matches(owner, browse, golden):

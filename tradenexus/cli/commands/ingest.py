@@ -4,44 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from tradenexus.cli import invocation, params, references, waiting
-from tradenexus.cli.failures import Failure, Usage
-from tradenexus.cli.output import Column
+from tradenexus.cli import invocation, params, references, refreshing
+from tradenexus.cli.failures import Usage
 
 app = params.noun("Candidates for the lake, and what became of each.")
 
-COLUMNS = (
-    Column("ID", "id"),
-    Column("STATE", "state", state=True),
-    Column("TOTAL", "total", right=True),
-    Column("FRESH", "counts.fresh", right=True, drop=4),
-    Column("COMMITTED", "counts.committed", right=True, drop=3),
-    Column("QUARANTINED", "counts.quarantined", right=True, drop=3),
-    Column("FAILED", "counts.failed", right=True, drop=2),
-    Column("CREATED", "createdAt", drop=5),
-    Column("SOURCE", "source", drop=6),
-)
-ITEMS = (
-    Column("TABLE", "table"),
-    Column("INSTRUMENT", "instrument"),
-    Column("VENDOR", "vendor", drop=2),
-    Column("OUTCOME", "outcome", state=True),
-    Column("ROWS", "rows", right=True, drop=3),
-    Column("FINDINGS", "found", drop=4),
-    Column("REASON", "why", drop=1),
-)
-PLAN = (
-    Column("TABLE", "table"),
-    Column("INSTRUMENT", "instrument"),
-    Column("VENDOR", "vendor", drop=1),
-    Column("WHY", "why"),
-)
 Ingest = Annotated[str, typer.Argument(metavar="INGEST", help="ing_... id.")]
 
 
@@ -64,23 +36,7 @@ def refresh(
     nx = invocation.of(ctx)
     body: dict[str, Any] = {**_handed(candidates), "full": full}
     body |= {key: value for key, value in (("vendor", vendor), ("freshnessHours", freshness)) if value is not None}
-    told = nx.client.post(f"/v1/lake/candidates{'?plan=1' if plan else ''}", body)
-    for each in told["plan"]["refused"]:
-        nx.out.warn(f"{each['candidate']}: {each['reason']} ({each['code']})")
-    if plan:
-        _planned(nx, told["plan"])
-        return
-    nx.out.note(told["plan"]["words"])
-    run = told["ingest"]
-    if not wait:
-        nx.out.facts(run, COLUMNS, f"nexus ingest show {run['id']}")
-        return
-    for job in told["jobs"]:
-        waiting.follow(nx, job, again=f"nexus ingest show {run['id']}")
-    failed = _shown(nx, run["id"])["counts"]["failed"]
-    if failed:
-        hint = f"nexus ingest show {run['id']} --outcome failed"
-        raise Failure(f"{failed} of {run['total']} could not be brought up to date", code="INGEST_FAILED", hint=hint)
+    refreshing.hand_in(nx, body, plan, wait)
 
 
 def _handed(words: list[str]) -> dict[str, Any]:
@@ -96,19 +52,12 @@ def _handed(words: list[str]) -> dict[str, Any]:
     return {"data": said.get("data"), "meta": said.get("meta")} if isinstance(said, dict) else {"candidates": said}
 
 
-def _planned(nx: invocation.Invocation, made: dict[str, Any]) -> None:
-    if nx.out.structured:
-        nx.out.document(made)
-    else:
-        nx.out.rows([*made["queued"], *made["fresh"]], PLAN, made["words"])
-
-
 @app.command("list")
 def list_(ctx: typer.Context, limit: params.Limit = 50) -> None:
     """List what was handed in, newest first. Example: nexus ingest list"""
     nx = invocation.of(ctx)
     items = list(nx.client.pages("/v1/lake/ingests", limit=limit))
-    nx.out.rows(items, COLUMNS, f"{len(items)} ingests")
+    nx.out.rows(items, refreshing.COLUMNS, f"{len(items)} ingests")
 
 
 @app.command()
@@ -119,22 +68,25 @@ def show(
 ) -> None:
     """Show what became of each candidate. Example: nexus ingest show ing_... --outcome failed"""
     nx = invocation.of(ctx)
-    _shown(nx, references.typed(ingest, "ing"), outcome)
+    refreshing.shown(nx, references.typed(ingest, "ing"), outcome)
 
 
-def _shown(nx: invocation.Invocation, ref: str, outcome: str | None = None) -> dict[str, Any]:
-    run = nx.client.get(f"/v1/lake/ingests/{ref}")["ingest"]
-    items = list(nx.client.pages(f"/v1/lake/ingests/{ref}/items", {"outcome": outcome}, limit=200_000))
-    if nx.out.structured:
-        nx.out.document({**run, "items": items})
+@app.command()
+def retry(ctx: typer.Context, ingest: Ingest, wait: params.Wait = False) -> None:
+    """Try again what failed; the others stay as they are. Example: nexus ingest retry ing_... --wait"""
+    nx = invocation.of(ctx)
+    ref = references.typed(ingest, "ing")
+    told = nx.client.post(f"/v1/lake/ingests/{ref}:retry", {})
+    if wait:
+        refreshing.follow(nx, ref, told["jobs"])
     else:
-        counts = ", ".join(f"{count} {state}" for state, count in run["counts"].items() if count)
-        nx.out.rows(_rows(items), ITEMS, f"{run['state']}: {counts or 'nothing'}")
-    return dict(run)
+        nx.out.facts(told["ingest"], refreshing.COLUMNS, f"nexus ingest show {ref}")
 
 
-def _rows(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for each in items:
-        found = ", ".join(f"{one['code']} {one.get('sessions', one.get('days'))}" for one in each["findings"])
-        why = f"{each['code']}: {each['reason']}" if each["code"] else each["reason"]
-        yield {**each, "found": found, "why": why}
+@app.command()
+def cancel(ctx: typer.Context, ingest: Ingest) -> None:
+    """Stop what is still to be done. Asks first. Example: nexus ingest cancel ing_... --yes"""
+    nx = invocation.of(ctx)
+    ref = references.typed(ingest, "ing")
+    nx.confirm(f"cancel {ref}?")
+    nx.out.facts(nx.client.post(f"/v1/lake/ingests/{ref}:cancel", {})["ingest"], refreshing.COLUMNS)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tradenexus.cli import invocation, lakediff, lakerows, params, references, repairing, waiting
+from tradenexus.cli import invocation, lakecare, lakediff, lakerows, params, references, waiting
 from tradenexus.cli.failures import Usage
 from tradenexus.cli.output import Column
 
@@ -291,41 +291,9 @@ def promote(
     nx.out.facts(job, (Column("job", "id"), Column("state", "state", state=True), Column("result", "result")))
 
 
-@app.command()
-def repair(
-    ctx: typer.Context,
-    selector: Annotated[
-        list[str] | None, typer.Argument(metavar="[SELECTOR]...", help="TABLE/VENUE:SYMBOL or VENUE:SYMBOL, with * ?.")
-    ] = None,
-    start: Annotated[str | None, typer.Option("--from", help="First moment, or a date (UTC).")] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Moment after the last.")] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="MISSING, MISSING_ROWS or GAP; may be repeated.")] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Only look for gaps, fetch nothing.")] = False,
-    again: Annotated[bool, typer.Option("--again", help="Ask vendors for what they answered for lately, too.")] = False,
-    wait: params.Wait = False,
-) -> None:
-    """Fill gaps: what the calendar expects and the lake lacks is fetched from vendors; what stands is not touched.
-
-    Example: nexus lake repair 'crypto_bars_1m/*' --from 2024-01-01 --wait
-    """
-    given = {"entries": selector, "from": start, "to": end, "kinds": kind}
-    body = {name: value for name, value in given.items() if value} | {"plan": plan, "again": again}
-    repairing.ask(invocation.of(ctx), body, wait)
-
-
-@app.command()
-def repairs(
-    ctx: typer.Context,
-    ref: Annotated[str | None, typer.Argument(metavar="[RPR]", help="rpr_... id: its ranges.")] = None,
-    outcome: Annotated[str | None, typer.Option(help="Only these: repaired, partly, no_data, failed ...")] = None,
-    limit: params.Limit = 50,
-) -> None:
-    """List repairs, or show what became of each range of one. Example: nexus lake repairs rpr_... --outcome failed"""
-    nx = invocation.of(ctx)
-    if ref:
-        repairing.show(nx, references.typed(ref, "rpr"), outcome)
-    else:
-        repairing.list_(nx, limit)
+app.command()(lakecare.refresh)
+app.command()(lakecare.repair)
+app.command()(lakecare.repairs)
 
 
 @app.command()

@@ -123,7 +123,7 @@ def param(context: template.Context, **changes: Any) -> str:
 
 # Objects that have a page of their own; a version's lies below its dataset's.
 _PAGES = {"ds": "/datasets/{}/", "up": "/uploads/{}/", "job": "/jobs/{}/", "bt": "/backtests/{}/"}
-_PAGES |= {"exp": "/exports/{}/", "qrt": "/lakehouse/quarantine/{}/"}
+_PAGES |= {"exp": "/exports/{}/", "qrt": "/lakehouse/quarantine/{}/", "ing": "/lakehouse/ingests/{}/"}
 
 
 @register.filter

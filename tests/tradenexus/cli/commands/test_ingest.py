@@ -48,6 +48,24 @@ def test_candidates_go_from_a_plan_to_what_became_of_each(server, nexus, home):
     assert (forced.code, forced.json["counts"]["committed"]) == (0, 2)
 
 
+def test_entries_of_the_lake_are_refreshed_by_selector(server, nexus, home):
+    assert nexus("lake", "refresh").code == 2
+    assert nexus("lake", "refresh", "X:A").code == 5  # the lake does not hold it yet
+    with server.working():
+        assert nexus("ingest", "refresh", "X:A", "--wait").code == 0
+    planned = nexus("lake", "refresh", "crypto_bars_1d/X:*", "--plan")
+    assert planned.code == 0, planned.err
+    assert planned.out.startswith("crypto_bars_1d\tX:A\treplay\tfetched ")
+    assert "1 fresh, 0 will be fetched" in planned.err
+    assert "2 fresh" in nexus("lake", "refresh", "--stale", "--plan").err
+    assert "1 fresh" in nexus("lake", "refresh", "--table", "trades", "--plan").err
+    done = nexus("lake", "refresh", "X:A", "trades", "--wait", "--json")
+    assert (done.code, done.json["counts"]["fresh"]) == (0, 2)
+    again = nexus("ingest", "retry", done.json["id"], "--json")
+    assert again.error["code"] == "INGEST_NOTHING_FAILED"
+    assert nexus("ingest", "cancel", done.json["id"], "--yes", "--json").error["code"] == "INGEST_NOTHING_RUNS"
+
+
 def test_what_is_no_json_is_not_sent(server, nexus, home):
     (home / "bad.json").write_text("{")
     refused = nexus("ingest", "refresh", home / "bad.json")
