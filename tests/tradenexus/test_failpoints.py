@@ -13,9 +13,7 @@ import pytest
 from tests.house.tree import APPS, ROOT, python
 from tradenexus import failpoints
 
-FAMILIES = "uploads|join|ingest|ingestion|jobs|storage|lake|snapshots|exports|gc|scrub|backup|restore|repair"
-FAMILIES = "uploads|follow|join|ingest|ingestion|jobs|storage|lake|snapshots|exports|gc|scrub|backup|restore"
-FAMILIES = "uploads|join|ingest|ingestion|jobs|fix|storage|lake|snapshots|exports|gc|scrub|backup|restore"
+FAMILIES = "uploads|follow|join|ingest|ingestion|jobs|fix|storage|lake|snapshots|exports|gc|scrub|backup|restore|repair"
 LISTED = set(re.findall(rf"\b(?:{FAMILIES})\.[a-z_]+", failpoints.__doc__ or ""))
 KILLED_IN = (
     "datasets/lake/test_kills.py",
