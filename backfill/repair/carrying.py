@@ -247,13 +247,13 @@ class _Repair:
             if found.fault:
                 raise RetryLater(f"{item} cannot be read: {found.fault}")
             left = [list(gap) for gap in found.gaps if _among(gap, item.gaps)]
-            before, after = (sum(gap[2] for gap in gaps) for gaps in (item.gaps, left))
+            after = _size(left)
             told = _told(
                 item.landed["vendor"],
                 benign=not held.get(str(item)),
                 reason="it has no more" if after else "",
                 rows=item.landed["rows"],
-                filled=before - after,
+                filled=_size(item.gaps) - after,
                 held=held.get(str(item), 0),
                 commitId=made.ref,
             )
@@ -265,7 +265,7 @@ class _Repair:
         if told["held"]:
             told["reason"] = f"{told['held']} session(s) of it are in quarantine"
         item.asked, item.gaps = [*item.asked, told], left
-        item.filled = item.missing - sum(gap[2] for gap in left)
+        item.filled = item.missing - _size(left)
         with self.run.effect():
             facts = {"asked": item.asked, "gaps": left, "filled": item.filled, "landed": {}}
             landed = RepairItem.objects.filter(id=item.id, state=RepairState.LANDED)
@@ -299,8 +299,12 @@ def _counted(item: RepairItem) -> bool:
     return detecting.step_of(item.table) > 1
 
 
-def _among(gap: Gap, known: Sequence[Sequence[Any]]) -> bool:
-    return any(gap.start_ns < int(each[1]) and gap.end_ns > int(each[0]) for each in known)
+def _size(gaps: list[Any]) -> int:
+    return sum(int(gap[2]) for gap in gaps)
+
+
+def _among(gap: Gap, known: Sequence[list[Any]]) -> bool:
+    return any(gap.start_ns < each[1] and gap.end_ns > each[0] for each in known)
 
 
 def _key(repair: RepairRun, group: Sequence[RepairItem]) -> str:
