@@ -21,7 +21,7 @@ DEPTH = 20
 
 def of_version(version: DatasetVersion) -> dict[str, list[dict[str, Any]]]:
     """Return {nodes, edges} of a version: its ancestors, its descendants, their uploads, publications and backtests."""
-    found = _ancestors(version) + _descendants(version)
+    found = ancestors(version) + _descendants(version)
     nodes: dict[str, Node] = {}
     edges: list[Edge] = []
     uploads = UploadSession.of(version.tenant_id).filter(version_id__in=[row.id for row in found])
@@ -85,7 +85,8 @@ def derived(version: DatasetVersion) -> Edge:
     return {"from": parent, "to": version.ref, "operation": version.operation, "params": version.params}
 
 
-def _ancestors(version: DatasetVersion) -> list[DatasetVersion]:
+def ancestors(version: DatasetVersion) -> list[DatasetVersion]:
+    """Return the versions that a version was made of, the first first, and itself last."""
     chain = [version]
     while chain[-1].parent_id and len(chain) < DEPTH:
         chain.append(DatasetVersion.of(version.tenant_id).select_related("dataset").get(id=chain[-1].parent_id))

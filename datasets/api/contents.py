@@ -47,7 +47,8 @@ class VersionView(QueryView):
         if wanted:
             return versions.of_dataset(dataset, wanted)
         sealed = DatasetVersion.of(dataset.tenant_id).filter(dataset=dataset, sealed_at__isnull=False)
-        return sealed.order_by("-number").first() or versions.of_dataset(dataset, None)
+        good = sealed.exclude(status=Status.VALIDATION_FAILED)  # what a fix left may be RED, and has rows
+        return good.order_by("-number").first() or versions.of_dataset(dataset, None)
 
     @property
     def symbol(self) -> str | None:

@@ -9,6 +9,7 @@ from django.utils.functional import cached_property
 
 from datasets import lifecycle, promotion, versions
 from datasets.models import Dataset, DatasetVersion, Status, UploadSession
+from datasets.transforms import fix
 from datasets.transforms import run as candles
 from tradenexus.jobs.models import LIVE, Job
 from tradenexus.web import copy
@@ -75,10 +76,11 @@ class DatasetPage(Page):
     @cached_property
     def filled(self) -> DatasetVersion:
         """The version whose rows are shown: the pinned one, else the newest that has rows, else the newest."""
-        if self.pinned or self.version.sealed_at is not None:
+        if self.pinned or (self.version.sealed_at and self.version.status != Status.VALIDATION_FAILED):
             return self.version
         sealed = DatasetVersion.of(self.actor.tenant_id).filter(dataset=self.dataset, sealed_at__isnull=False)
-        return sealed.order_by("-number").first() or self.version
+        good = sealed.exclude(status=Status.VALIDATION_FAILED)  # what a fix left may be RED, and has rows
+        return good.order_by("-number").first() or self.version
 
     @property
     def base(self) -> str:
@@ -152,8 +154,12 @@ class DatasetPage(Page):
         if version.status == Status.PUBLISHED:
             address = f"/backtests/new/?dataset={self.dataset.ref}@{version.number}"
             return {"label": "Run backtest", "url": address}
+        if version.operation == "fix" and version.status == Status.TRANSFORM_FAILED:
+            return {"label": "Fix again", "url": f"{self.pinned_base(version.parent)}fix/"} if version.parent else None
         if version.status == Status.TRANSFORM_FAILED and version.parent:
             return {"label": "Make candles again", "url": f"{self.pinned_base(version.parent)}candles/"}
+        if version.status == Status.VALIDATION_FAILED and not version.raw_key:
+            return {"label": "Fix it", "url": f"{base}fix/"}  # there is no file of its own to be read again
         form = _FORMS.get(Status(version.status))
         return {"label": form[0], "url": base + form[1]} if form else None
 
@@ -167,7 +173,8 @@ class DatasetPage(Page):
                 f"{base}promote/",
                 self.actor.may("write") and _promotes(version),
             ),
-            ("Make candles", f"{base}candles/", version.sealed_at and version.status != Status.ARCHIVED),
+            ("Make candles", f"{base}candles/", version.status in candles.SOURCES),
+            ("Fix", f"{base}fix/", self.actor.may("write") and version.status in fix.SOURCES),
             ("Download the raw file", f"{download}&what=raw", version.raw_key),
             ("Upload a new version", f"/uploads/new/?dataset={self.dataset.ref}", self.actor.may("write")),
             ("Archive this version", f"{base}archive/", Status.ARCHIVED in lifecycle.EDGES[version.status]),

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from datasets import activity, neighbourhood, versions
 from datasets.models import DatasetVersion
 from datasets.pages.frame import DatasetPage
+from datasets.transforms import recipe
 from tradenexus.errors import BadRequest
 from tradenexus.tenancy.models import User
 from tradenexus.web import copy, figures, tables
@@ -17,7 +18,12 @@ from tradenexus.web import copy, figures, tables
 _DIRECTIONS = (("both", "above and below"), ("up", "above: what it was made of"), ("down", "below: what became of it"))
 _DEPTHS = (1, 2, 3, 5)
 _WIDER = 4 * neighbourhood.FAN  # what one page draws well
-_PAGES = {"upload": "/uploads/{}/", "publication": "/publishes/{}/", "backtest": "/backtests/{}/"}
+_PAGES = {
+    "upload": "/uploads/{}/",
+    "publication": "/publishes/{}/",
+    "backtest": "/backtests/{}/",
+    "quarantine": "/lakehouse/quarantine/{}/",
+}
 
 
 class Lineage(DatasetPage):
@@ -30,9 +36,11 @@ class Lineage(DatasetPage):
         self.around = neighbourhood.asked(self.query)
         graph = neighbourhood.of(self.version, **self.around)
         labels = {node["id"]: node["label"] for node in graph["nodes"]}
-        made: dict[str, list[dict[str, str]]] = defaultdict(list)
+        made: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for edge in graph["edges"]:
-            made[edge["from"]].append({"operation": edge["operation"], "label": labels[edge["to"]]})
+            steps = (edge.get("params") or {}).get("steps") or []
+            told = {"operation": edge["operation"], "label": labels[edge["to"]]}
+            made[edge["from"]].append(told | {"recipe": [recipe.words(step) for step in steps]})
         nodes = [self._node(node, made[node["id"]], graph) for node in graph["nodes"]]
         names = ("id", "kind", "label", "url", "note", "state", "on_path", "neighbours", "more")
         edges = [{"from": edge["from"], "to": edge["to"], "operation": edge["operation"]} for edge in graph["edges"]]
@@ -56,7 +64,7 @@ class Lineage(DatasetPage):
             query["version"] = str(self.version.number)
         return f"/v1/datasets/{self.dataset.ref}/lineage?{query.urlencode()}"
 
-    def _node(self, node: dict[str, Any], made: list[dict[str, str]], graph: dict[str, Any]) -> dict[str, Any]:
+    def _node(self, node: dict[str, Any], made: list[dict[str, Any]], graph: dict[str, Any]) -> dict[str, Any]:
         details = node.get("details") or {}
         state = str(details.get("status") or details.get("state") or "")
         rows = details.get("rows")

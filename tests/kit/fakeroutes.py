@@ -189,7 +189,7 @@ def action(call: Handler, body: Any, dataset_id: str, action: str) -> None:
         return call.refuse(404, "NOT_FOUND", "no such dataset")
     job = shown(call.platform.job(f"dataset.{action.split('/')[0]}"))
     answer: dict[str, Any] = {"dataset": item, "version": item["version"], "job": job}
-    if action == "transform/candles":
+    if action.startswith("transform/"):
         answer |= {"outputVersionId": item["versionId"], "outputVersion": item["version"]}
     if action == "publish/lona":
         answer["publication"] = {"id": new_id("pub"), "datasetId": dataset_id, "version": 1, "state": "queued"}
@@ -351,7 +351,7 @@ ROUTES: list[tuple[str, str, Any]] = [
     ("POST", "/v1/datasets/lona:link", linked),
     ("POST", "/v1/mappings:reconcile", reconcile),
     ("POST", f"/v1/datasets/{_DS}/uploads:complete", complete),
-    ("POST", f"/v1/datasets/{_DS}/(validate|transform/candles|publish/lona)", action),
+    ("POST", f"/v1/datasets/{_DS}/(validate|transform/candles|transform/fix|publish/lona)", action),
     ("GET", "/v1/datasets", dataset_list),
     ("GET", f"/v1/datasets/{_DS}", dataset),
     ("DELETE", f"/v1/datasets/{_DS}", archive),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tradenexus.cli import invocation, lakecare, lakediff, lakerows, params, references, waiting
+from tradenexus.cli import invocation, lakecare, lakediff, lakerows, params, recipes, references, waiting
 from tradenexus.cli.failures import Usage
 from tradenexus.cli.output import Column
 
@@ -225,7 +225,7 @@ def override(
 @app.command()
 def quarantine(
     ctx: typer.Context,
-    state: Annotated[str, typer.Option(help="held, released, dismissed, superseded, or all.")] = "held",
+    state: Annotated[str, typer.Option(help="held, released, dismissed, superseded, fixed, or all.")] = "held",
     table: Annotated[str | None, typer.Option(help="Of one table.")] = None,
     instrument: Annotated[str | None, typer.Option(help="Of one VENUE:SYMBOL.")] = None,
     limit: params.Limit = 200,
@@ -256,6 +256,39 @@ def dismiss(ctx: typer.Context, held: Held, reason: Reason) -> None:
     nx = invocation.of(ctx)
     answer = nx.client.post(f"/v1/lake/quarantine/{held}/dismiss", {"reason": reason})
     nx.out.facts(_named(answer["quarantine"]), HELD)
+
+
+@app.command()
+def fix(
+    ctx: typer.Context,
+    held: Held,
+    steps: recipes.Steps = None,
+    drop: recipes.Drop = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why; it is kept in the audit.")] = None,
+    commit: Annotated[
+        bool, typer.Option("--commit", help="Offer the fixed rows to the lake, which judges them.")
+    ] = False,
+    policy: Annotated[str, typer.Option(help="Where other values stand: refuse (default) or newer.")] = "refuse",
+    preview: recipes.Preview = False,
+    wait: params.Wait = False,
+) -> None:
+    """Fix refused rows by a recipe: they become a version, and enter with --commit if they are good then.
+
+    Example: nexus lake fix qrt_... --steps cents.json --reason "the vendor quoted cents" --commit --wait
+    """
+    nx = invocation.of(ctx)
+    body: dict[str, Any] = {"steps": recipes.steps_of(steps, drop or []), "commit": commit, "policy": policy}
+    body |= {"preview": True} if preview else {}
+    body |= {"reason": reason} if reason else {}
+    job = nx.client.post(f"/v1/lake/quarantine/{held}:fix", body)["job"]
+    if preview:
+        recipes.show(nx, job)
+        return
+    if wait:
+        job = waiting.finish(nx, job, what="fix")
+    else:
+        waiting.announce(nx, job)
+    nx.out.facts(job, (Column("job", "id"), Column("state", "state", state=True), Column("result", "result")))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`nexus transform`: derived versions; candles from trades, quotes or finer bars."""
+"""`nexus transform`: derived versions; candles from trades, quotes or finer bars, and fixes by a recipe."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tradenexus.cli import invocation, params, references, waiting
+from tradenexus.cli import invocation, params, recipes, references, waiting
 from tradenexus.cli.commands.dataset import FACTS
 from tradenexus.cli.output import Column
 
@@ -67,3 +67,36 @@ def candles(
         return
     version = nx.client.get(f"{target.path}/versions/{answer['outputVersion']}")["version"]
     nx.out.facts(version, FACTS, web)
+
+
+@app.command()
+def fix(
+    ctx: typer.Context,
+    ref: params.Ref,
+    steps: recipes.Steps = None,
+    drop: recipes.Drop = None,
+    note: Annotated[str | None, typer.Option(help="Why; kept with the version.")] = None,
+    preview: recipes.Preview = False,
+    wait: params.Wait = False,
+) -> None:
+    """Fix a version, RED or good, by a recipe: the result is a new version; the parent stays as it is.
+
+    Example: nexus transform fix btc@1 --drop 'close > 1000' --preview
+    """
+    nx = invocation.of(ctx)
+    body: dict[str, Any] = {"steps": recipes.steps_of(steps, drop or [])}
+    target = references.resolve(nx.client, ref)
+    given = {"version": target.version, "note": note, "preview": preview or None}
+    body |= {key: value for key, value in given.items() if value is not None}
+    answer = nx.client.post(f"{target.path}/transform/fix", body, patience_s=waiting.PATIENCE_S)
+    if preview:
+        recipes.show(nx, answer["job"])
+        return
+    if answer["job"] and not wait:
+        waiting.announce(nx, answer["job"])
+        nx.out.facts(answer, STARTED)
+        return
+    if answer["job"]:  # none: the same fix is there already
+        waiting.finish(nx, answer["job"], what="fix")
+    version = nx.client.get(f"{target.path}/versions/{answer['outputVersion']}")["version"]
+    nx.out.facts(version, FACTS, f"Web: {nx.web('datasets', target.dataset_id, 'v', str(version['version']))}")

@@ -54,6 +54,13 @@ def test_several_frequencies_of_candles_are_sent_together(platform, nexus, datas
     assert last_post(platform)[1] == {"frequencies": ["5m", "1h"]}
 
 
+def test_a_fix_sends_its_steps_the_version_and_why(platform, nexus, dataset):
+    nexus("transform", "fix", "btc@1", "--drop", "close > 1000", "--note", "seen")
+    drop = {"op": "drop", "where": [{"column": "close", "op": ">", "value": 1000}]}
+    assert last_post(platform)[1] == {"steps": [drop], "version": 1, "note": "seen"}
+    assert nexus("transform", "fix", "btc").code == 2
+
+
 def test_the_report_shows_what_failed_with_its_rows(platform, nexus, dataset):
     platform.grade = "AMBER"
     shown = nexus("quality", "show", "btc", "--failed").out
