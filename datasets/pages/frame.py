@@ -92,6 +92,10 @@ class DatasetPage(Page):
         """The address of a version."""
         return f"/datasets/{self.dataset.ref}/v/{version.number}/"
 
+    def fixing(self, version: DatasetVersion) -> dict[str, Any]:
+        """Return whether a version can be fixed, and where."""
+        return {"may_fix": version.status in fix.SOURCES, "fix_url": f"{self.pinned_base(version)}fix/"}
+
     def framed(self, context: dict[str, Any]) -> dict[str, Any]:
         """Add the head and the tabs to what the panel shows."""
         own: dict[str, Any] = self.head(self.tab, self.bare) | {

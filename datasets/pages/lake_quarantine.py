@@ -74,7 +74,7 @@ class Refused(Page):
         held = self.find(LakeQuarantine, ref)
         entry = held.entry
         columns, rows, unread = rows_of(held)
-        jobs = Job.of(self.actor.tenant_id).filter(subject=held.ref).order_by("-created_at")
+        jobs = Job.of(self.actor.tenant_id).filter(kind=review.JOB, subject=held.ref).order_by("-created_at")
         return {
             "held": held,
             "entry": entry,
@@ -95,6 +95,7 @@ class Refused(Page):
             "unread": unread,
             "form": SettleForm(),
             "least": review.REASON_LEAST,
+            "made": list(held.versions.select_related("dataset").order_by("-number")[:SHOWN]),
             "job": jobs.filter(state__in=LIVE).first() or jobs.filter(state="failed").first(),
             "copy": lake_commands.settle(held, "release"),
             "ways": [(verb, lake_commands.settle(held, verb).tongues[:2]) for verb in ("release", "dismiss")],

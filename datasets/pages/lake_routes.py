@@ -13,6 +13,7 @@ from datasets.pages import (
     lake_quality,
     lake_quarantine,
 )
+from datasets.pages import fixes, lake_entry, lake_instruments, lake_ledger, lake_list, lake_quality, lake_quarantine
 
 _ENTRY = "lakehouse/<str:table>/<str:instrument>/"
 
@@ -23,6 +24,7 @@ urlpatterns: list[URLPattern] = [
     path("lakehouse/instruments/", lake_instruments.Registry.as_view()),
     path("lakehouse/instruments/<str:name>/", lake_instruments.History.as_view()),
     path("lakehouse/quarantine/<str:ref>/", lake_quarantine.Refused.as_view()),
+    path("lakehouse/quarantine/<str:ref>/fix/", fixes.FixHeld.as_view()),
     path(_ENTRY, lake_entry.Overview.as_view()),
     path(f"{_ENTRY}chart.json", lake_entry.Bars.as_view()),
     path(f"{_ENTRY}ledger/", lake_ledger.Ledger.as_view()),

@@ -38,7 +38,7 @@ class Summary(DatasetPage):
         if not version or not report:
             return {"report": None}
         url = f"{self.pinned_base(version)}quality/"
-        return {"judged": version, "report_url": url, **_verdict(report)}
+        return {"judged": version, "report_url": url, **self.fixing(version), **_verdict(report)}
 
 
 class Report(DatasetPage):
@@ -68,6 +68,7 @@ class Report(DatasetPage):
             "section_names": [name for name, _ in SECTIONS],
             "asked": {name: self.query.get(name, "") for name in ("show", "section", "q", "check")},
             "thresholds": sorted((report.body.get("thresholds") or {}).items()),
+            **self.fixing(self.version),
             "accept_url": f"{self.pinned_base(self.version)}quality/accept/",
             "export_url": f"{self.pinned_base(self.version)}quality/export/",
             "rejects_url": f"/v1/datasets/{self.dataset.ref}/rejects?version={self.version.number}",
