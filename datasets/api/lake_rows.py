@@ -11,9 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets.api.lake import LakeView
-from datasets.lake import adjusting, scan, sending
+from datasets.lake import adjusting, frozen, scan, sending
 from datasets.market import instruments
 from datasets.market.times import time_text
+from datasets.models import Snapshot
 from tradenexus.errors import BadRequest
 from tradenexus.rest import streams
 from tradenexus.rest.views import respond
@@ -32,6 +33,7 @@ class Rows(LakeView):
             OpenApiParameter("columns", str, description="names joined by commas; default: all"),
             OpenApiParameter("adjustment", str, enum=list(adjusting.KINDS), description="default: raw"),
             OpenApiParameter("asOf", str, description="the lake as it was then"),
+            OpenApiParameter("snapshot", str, description="id of a snapshot: its rows instead of the lake's"),
             OpenApiParameter("format", str, enum=list(sending.FORMATS), description="or by the Accept header"),
             OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": PAGE_ROWS}),
             OpenApiParameter("cursor", str, description="nextCursor of the page before; pages are JSON only"),
@@ -47,12 +49,15 @@ class Rows(LakeView):
         """Return rows in order, prices raw or adjusted; JSON comes in pages, the other forms whole."""
         asked = request.query_params
         media = sending.media_of(request.headers.get("Accept", ""), asked.get("format", ""))
-        entry, as_of = self.entry(table, instrument), self.instant("asOf")
+        entry, as_of, snapshot = self.entry(table, instrument), self.instant("asOf"), self._snapshot()
+        # Prices of a snapshot are adjusted by what was known when it was frozen.
+        known = snapshot.created_at if snapshot else as_of
         columns = [name for name in asked.get("columns", "").split(",") if name] or None
         scan.check_columns(entry, columns)
-        change = adjusting.of_entry(entry, asked.get("adjustment") or adjusting.RAW, as_of)
+        change = adjusting.of_entry(entry, asked.get("adjustment") or adjusting.RAW, known)
         start, skip = self._begin()
-        part = scan.locate(entry, start, self.moment("end"), as_of)
+        end = self.moment("end")
+        part = frozen.locate(snapshot, entry, start, end) if snapshot else scan.locate(entry, start, end, as_of)
         if media == sending.JSON:
             return self._page(request, part, columns, change, skip)
         response = StreamingHttpResponse(
@@ -63,6 +68,17 @@ class Rows(LakeView):
         response["X-Content-Type-Options"] = "nosniff"
         response["X-Lake-Revision"] = str(part.revision)
         return response
+
+    def _snapshot(self) -> Snapshot | None:
+        """Return the snapshot to read, if one is named; it has a moment of its own."""
+        ref = self.request.query_params.get("snapshot")
+        if not ref:
+            return None
+        if self.request.query_params.get("asOf"):
+            words = "a snapshot is of one moment: name either"
+            raise BadRequest(words, {"fields": {"asOf": [words]}})
+        found: Snapshot = self.find(Snapshot, ref)
+        return found
 
     def _begin(self) -> tuple[int | None, int]:
         """Return where the read begins: at `start`, or where the page before ended."""

@@ -13,7 +13,7 @@ from typing import Any
 from datasets.lake import scan
 from datasets.models import LakeEntry, LakeSegment, Snapshot, SnapshotMember, SnapshotState
 from datasets.storage import manifests
-from tradenexus.errors import Gone
+from tradenexus.errors import BadRequest, Gone, NotFound
 
 FORMAT = 1
 
@@ -68,6 +68,21 @@ def entries_of(
 def part_of(snapshot: Snapshot, one: Frozen) -> scan.Slice:
     """Return an entry of a snapshot as `scan.tables_of` reads it: exactly the snapshot's range."""
     return scan.Slice(one.entry, one.revision, one.segments, snapshot.start_ns, snapshot.end_ns)
+
+
+def locate(snapshot: Snapshot, entry: LakeEntry, start_ns: int | None, end_ns: int | None) -> scan.Slice:
+    """Return what a snapshot holds of an entry in a range, cut to the snapshot's own; NotFound for no member of it."""
+    if start_ns is not None and end_ns is not None and start_ns >= end_ns:
+        raise BadRequest("the range is empty or reversed", {"start": start_ns, "end": end_ns})
+    held = [each for each in entries_of(snapshot, entry.table, {entry.instrument}) if each.entry.id == entry.id]
+    if not held:
+        words = f"the snapshot {snapshot.name!r} does not hold {entry}"
+        raise NotFound(words, {"snapshotId": snapshot.ref, "entry": str(entry)})
+    whole = part_of(snapshot, held[0])
+    start = max(snapshot.start_ns, start_ns) if start_ns is not None else snapshot.start_ns
+    end = min(snapshot.end_ns, end_ns) if end_ns is not None else snapshot.end_ns
+    inside = [each for each in whole.segments if start < end and each.t1_ns >= start and each.t0_ns < end]
+    return scan.Slice(entry, whole.revision, inside, start, end)
 
 
 def manifest(start_ns: int, end_ns: int, held: list[Frozen]) -> dict[str, Any]:

@@ -62,7 +62,19 @@ def rows(entry: LakeEntry, adjustment: str = "raw", as_of: str = "") -> list[tup
     cli = f"nexus lake rows {words(entry)} --format parquet{options} -o {name}"
     found = copy.download(f"{api_path(entry)}/rows", query, name, cli)
     duck = f"import duckdb\nrows = duckdb.read_parquet({name!r}).order('ts_event').df()"
-    return [(label, text + (f"\n\n{duck}" if label == "Python" else "")) for label, text in found.tongues]
+    told = [(label, text + (f"\n\n{duck}" if label == "Python" else "")) for label, text in found.tongues]
+    return [*told, ("Python, Arrow or pandas", _reader(entry, adjustment, as_of))]
+
+
+def _reader(entry: LakeEntry, adjustment: str, as_of: str) -> str:
+    asked = [repr(entry.table), repr(entry.instrument)]
+    asked += [f"adjustment={adjustment!r}"] if adjustment != "raw" else []
+    asked += [f"as_of={as_of!r}"] if as_of else []
+    given = ", ".join(asked)
+    return (
+        "from tradenexus.cli.reader import Lake\n\nwith Lake() as lake:  # address and token as nexus has them\n"
+        f"    rows = lake.arrow({given})\n    frame = lake.pandas({given})"
+    )
 
 
 def api_path(entry: LakeEntry) -> str:

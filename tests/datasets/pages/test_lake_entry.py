@@ -32,6 +32,7 @@ def test_it_says_why_it_is_golden_and_where_it_comes_from(owner, browse, golden)
     assert "Quarantine 1" in text
     assert "duckdb.read_parquet" in text
     assert "nexus lake rows crypto_bars_1d/BINANCE:ETH-BTC" in text
+    assert "lake.pandas(&#x27;crypto_bars_1d&#x27;, &#x27;BINANCE:ETH-BTC&#x27;)" in text
 
 
 def test_a_commit_leads_to_the_version_it_came_from(owner, browse, golden, tmp_path):
