@@ -330,9 +330,28 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Dotted paths of functions (tenant_id, ids) -> (nodes, edges) that extend the lineage of datasets.
-NEXUS_LINEAGE = ["datasets.promoted.following", "lona.finders.lineage"]
+NEXUS_LINEAGE = ["datasets.promoted.following", "datasets.onward.following", "lona.finders.lineage"]
 # Dotted paths of functions that know the neighbours of one node of it (datasets.neighbourhood.Neighbours).
-NEXUS_NEIGHBOURS = ["datasets.promoted.beside", "lona.finders.neighbours"]
+NEXUS_NEIGHBOURS = ["datasets.promoted.beside", "datasets.onward.beside", "lona.finders.neighbours"]
+# Dotted paths of functions (tenant_id, job) -> tradenexus.openlineage.facets.Moved, by the kind of job.
+NEXUS_OPENLINEAGE = {
+    "dataset.ingest": "datasets.openlineage.moves.ingest",
+    "dataset.validate": "datasets.openlineage.moves.validate",
+    "dataset.candles": "datasets.openlineage.moves.candles",
+    "lake.promote": "datasets.openlineage.lakemoves.promote",
+    "lake.release": "datasets.openlineage.lakemoves.release",
+    "features.build": "datasets.openlineage.lakemoves.feature",
+    "snapshot.materialise": "datasets.openlineage.lakemoves.materialise",
+    "returns.build": "datasets.openlineage.lakemoves.returns",
+    "export.build": "datasets.openlineage.lakemoves.export",
+    "backfill.ingest": "backfill.openlineage.ingest",
+    "lona.publish": "lona.openlineage.publish",
+    "lona.backtest": "lona.openlineage.backtest",
+}
+# What moves data at once, without a job: audit action -> (name, words, path of a function (tenant_id, ref) -> Moved).
+NEXUS_OPENLINEAGE_ACTS = {
+    "snapshot.frozen": ("snapshot.freeze", "Freeze a snapshot", "datasets.openlineage.lakemoves.freeze"),
+}
 
 # --- pages -----------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

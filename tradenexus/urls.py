@@ -17,6 +17,7 @@ urlpatterns = [
     path("", include("tradenexus.audit.urls")),
     path("", include("tradenexus.search.urls")),
     path("", include("tradenexus.jobs.urls")),
+    path("", include("tradenexus.openlineage.urls")),
     path("", include("lona.urls")),  # before datasets: v1/datasets/lona:link is no dataset's id
     path("", include("backfill.urls")),
     path("", include("datasets.urls")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers
@@ -20,6 +20,8 @@ from datasets.storage import blobs
 from tradenexus import ids
 from tradenexus.audit import api as audit
 from tradenexus.errors import BadRequest, NotFound
+from tradenexus.openlineage import api as openlineage
+from tradenexus.openlineage import events
 from tradenexus.rest import pagination, shapes, streams
 from tradenexus.rest.views import respond
 
@@ -193,7 +195,13 @@ class Lineage(VersionView):
 
     @extend_schema(
         operation_id="versions_lineage",
-        parameters=[VERSION, *AROUND],
+        parameters=[
+            VERSION,
+            *AROUND,
+            OpenApiParameter(
+                "format", str, enum=["json", "openlineage", "ndjson"], description="openlineage: run events"
+            ),
+        ],
         responses={
             200: shapes.answer_of(
                 "LineageAnswer",
@@ -204,17 +212,28 @@ class Lineage(VersionView):
             )
         },
     )
-    def get(self, request: Request, ref: str) -> Response:
+    def get(self, request: Request, ref: str) -> Response | HttpResponse:
         """Return the graph from the first byte to the last report; default: of the newest version.
 
         Without `focus`, `depth`, `dir` and `fan` the whole of it, up to 20 generations of versions each way, 200
         versions a generation, and 500 publications and 500 backtest inputs. With one of them the neighbourhood of the
         focus: each node says in `neighbours` and `hidden` how many it has above and below, and how many of them are
-        not in the answer; `path` leads from the version to the focus.
+        not in the answer; `path` leads from the version to the focus. As `openlineage`: a bare list of the run events
+        of the jobs that made the things of the whole graph (`ndjson`: one a line).
         """
         version = versions.of_dataset(self.find(Dataset, ref), request.query_params.get("version"))
         around = neighbourhood.asked(request.query_params)
+        if request.query_params.get("format", "json") != "json":
+            as_lines = openlineage.wants_lines(request)
+            found = _events(version)
+            return openlineage.lines(found) if as_lines else Response(found)
         return respond(request, neighbourhood.of(version, **around) if around else lineage.of_version(version))
+
+
+def _events(version: DatasetVersion) -> list[dict[str, Any]]:
+    nodes = lineage.of_version(version)["nodes"]
+    jobs = {str(ref) for node in nodes if (ref := (node.get("details") or {}).get("jobId"))}
+    return events.about(version.tenant_id, [node["id"] for node in nodes], jobs)
 
 
 class Activity(VersionView):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from typing import Any
+from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 
@@ -23,6 +24,8 @@ _PAGES = {
     "publication": "/publishes/{}/",
     "backtest": "/backtests/{}/",
     "quarantine": "/lakehouse/quarantine/{}/",
+    "snapshot": "/lakehouse/snapshots/{}/",
+    "files": "/jobs/{}/",
 }
 
 
@@ -55,7 +58,11 @@ class Lineage(DatasetPage):
             "depths": sorted({*_DEPTHS, self.around.get("depth", 1)}),
             "whole_url": self.twin(self.tab)["twin"],
             "twin": self._twin(),
+            "openlineage_url": self._events(),
         }
+
+    def _events(self) -> str:
+        return f"/v1/datasets/{self.dataset.ref}/lineage?version={self.version.number}&format=openlineage"
 
     def _twin(self) -> str:
         query = self.query.copy()
@@ -101,6 +108,10 @@ class Lineage(DatasetPage):
 def _address(node: dict[str, Any], details: dict[str, Any]) -> str:
     if node["kind"] == "version":
         return f"/datasets/{details['datasetId']}/v/{details['version']}/"
+    if node["kind"] == "entry":
+        return f"/lakehouse/{details['table']}/{quote(details['instrument'], safe=':')}/"
+    if node["kind"] == "export":
+        return f"/exports/{details['night']}/"
     return _PAGES[node["kind"]].format(node["id"]) if node["kind"] in _PAGES else ""
 
 

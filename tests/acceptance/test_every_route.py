@@ -34,6 +34,8 @@ ROWS: dict[str, tuple[str | None, dict]] = {
     "v1/jobs": (None, {}),
     "v1/jobs/<ref>": ("job", {}),
     "v1/jobs/<ref>/log": ("job", {}),
+    "v1/jobs/<ref>/openlineage": ("job", {}),
+    "v1/openlineage": (None, {}),
     "v1/jobs/<ref>:cancel": ("job", {}),
     "v1/jobs/<ref>:retry": ("job", {}),
     "v1/datasets": (None, {}),

@@ -1,6 +1,7 @@
 """The command line against the platform itself: a real server process and its jobs, one file from upload to candles."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -68,6 +69,11 @@ def test_a_file_goes_all_the_way(server, nexus, tape, home, monkeypatch):
     raw = nexus("lineage", "tape", "--focus", around[1]["id"], "--direction", "up", "--json").json["nodes"]
     assert [node["kind"] for node in raw] == ["version", "version", "upload"]
     assert nexus("lineage", "tape", "--focus", "nothing").code == 5
+    told = [json.loads(line) for line in nexus("lineage", "export", "tape").out.splitlines()]
+    made = {event["job"]["name"]: event for event in told if event["eventType"] == "COMPLETE"}
+    assert set(made) == {"dataset.ingest", "dataset.validate", "dataset.candles"}
+    alone = [json.loads(line) for line in nexus("lineage", "export", started["job"]["id"]).out.splitlines()]
+    assert alone[1] == made["dataset.candles"]
     assert nexus("audit", "verify").code == 0
     proven(nexus, home)
     monkeypatch.setenv("NEXUS_TOKEN", server.stranger)

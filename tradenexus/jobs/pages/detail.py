@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from tradenexus import db
@@ -55,6 +56,7 @@ class JobPage(Page):
             "levels": LEVELS,
             "before": before,
             "twin": f"/v1/jobs/{job.ref}",
+            "menu": [("OpenLineage JSON", f"/v1/jobs/{job.ref}/openlineage")] if _moves(job) else [],
             "copy": copy.commands("GET", f"/v1/jobs/{job.ref}", cli=f"nexus job watch {job.ref}"),
         }
 
@@ -67,6 +69,10 @@ class JobPage(Page):
             raise BadRequest("action is cancel or retry")
         queue.cancel(self.actor, job) if action == "cancel" else queue.retry(self.actor, job)
         return self.done(f"/jobs/{job.ref}/")
+
+
+def _moves(job: Job) -> bool:
+    return job.kind in settings.NEXUS_OPENLINEAGE
 
 
 class JobRow(Page):
