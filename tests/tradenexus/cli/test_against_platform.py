@@ -40,6 +40,15 @@ def proven(nexus, home):
     assert nexus("audit", "verify", home / "cut.zip").code == 1
 
 
+def collected(nexus, job):
+    """The lineage of the tape as run events, and those of one job of it alone."""
+    told = [json.loads(line) for line in nexus("lineage", "export", "tape").out.splitlines()]
+    made = {event["job"]["name"]: event for event in told if event["eventType"] == "COMPLETE"}
+    assert set(made) == {"dataset.ingest", "dataset.validate", "dataset.candles"}
+    alone = [json.loads(line) for line in nexus("lineage", "export", job).out.splitlines()]
+    assert alone[1] == made["dataset.candles"]
+
+
 def test_a_file_goes_all_the_way(server, nexus, tape, home, monkeypatch):
     sent = nexus("upload", tape, "--name", "tape", "--no-validate", "--json")
     assert sent.code == 0, sent.err
@@ -69,11 +78,7 @@ def test_a_file_goes_all_the_way(server, nexus, tape, home, monkeypatch):
     raw = nexus("lineage", "tape", "--focus", around[1]["id"], "--direction", "up", "--json").json["nodes"]
     assert [node["kind"] for node in raw] == ["version", "version", "upload"]
     assert nexus("lineage", "tape", "--focus", "nothing").code == 5
-    told = [json.loads(line) for line in nexus("lineage", "export", "tape").out.splitlines()]
-    made = {event["job"]["name"]: event for event in told if event["eventType"] == "COMPLETE"}
-    assert set(made) == {"dataset.ingest", "dataset.validate", "dataset.candles"}
-    alone = [json.loads(line) for line in nexus("lineage", "export", started["job"]["id"]).out.splitlines()]
-    assert alone[1] == made["dataset.candles"]
+    collected(nexus, started["job"]["id"])
     assert nexus("audit", "verify").code == 0
     proven(nexus, home)
     monkeypatch.setenv("NEXUS_TOKEN", server.stranger)

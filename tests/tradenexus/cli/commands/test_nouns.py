@@ -212,19 +212,6 @@ def test_the_audit_trail_is_listed_exported_and_verified(platform, nexus, home):
     assert (ran.code, "entry 7" in ran.err) == (1, True)
 
 
-def test_a_range_of_the_trail_is_a_bundle_and_the_head_is_told(platform, nexus, home):
-    platform.answers["/v1/audit/head"] = {"seq": 7, "hash": "ab", "at": "2026-01-01T00:00:00Z"}
-    assert nexus("audit", "head", "--json").json["seq"] == 7
-    ran = nexus("audit", "export", "--from", "2026-01-01")
-    assert (ran.code, "--out audit.zip" in ran.err) == (2, True)
-    assert nexus("audit", "verify", "--witness", "1:ab").code == 2
-    assert nexus("audit", "verify", "none.zip").code == 5
-    (home / "cut.zip").write_bytes(b"PK")
-    ran = nexus("audit", "verify", "cut.zip")
-    assert (ran.code, "cut off" in ran.err) == (1, True)
-    assert nexus("audit", "verify", "cut.zip", "--witness", "x").code == 2
-
-
 def test_lineage_is_json_edges_or_a_tree(platform, nexus, dataset, monkeypatch):
     nodes = [
         {"id": "up_1", "kind": "upload", "label": "f", "digest": "d1"},
@@ -240,25 +227,6 @@ def test_lineage_is_json_edges_or_a_tree(platform, nexus, dataset, monkeypatch):
     first, second = nexus("lineage", "btc").out.splitlines()
     assert first == "upload  f  up_1  sha256 d1"
     assert second == "  receive -> version  1  v1"
-
-
-def test_a_lineage_is_exported_as_run_events(platform, nexus, dataset, home):
-    job, event = "job_" + "0" * 32, '{"eventType": "START"}'
-
-    def listed(count):
-        return lambda call, _: call.send(200, f"[{','.join([event] * count)}]".encode(), {})
-
-    platform.routes = [
-        *platform.routes,
-        ("GET", f"/v1/jobs/{job}/openlineage", listed(1)),
-        ("GET", f"/v1/datasets/{dataset['id']}/lineage", listed(2)),
-    ]
-    assert nexus("lineage", "export", job).out == f"{event}\n"
-    assert nexus("lineage", "export", "btc", "--out", "btc.ndjson").code == 0
-    assert (home / "btc.ndjson").read_text() == f"{event}\n" * 2
-    assert nexus("lineage", "export", "btc", "--out", "btc.ndjson").code == 6  # it exists
-    assert nexus("lineage", "btc", "other").code == 2
-    assert nexus("lineage", "btc", "--out", "x").code == 2
 
 
 def test_a_lineage_can_be_asked_for_around_a_node(platform, nexus, dataset, monkeypatch):
