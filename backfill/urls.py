@@ -22,6 +22,8 @@ urlpatterns = [
     path("lakehouse/repairs/<str:ref>/", repair_pages.Repair.as_view()),
     path("vendors/", vendor_pages.Vendors.as_view(), name="vendors"),
     path("lakehouse/ingests/", ingest_pages.Ingests.as_view(), name="ingests"),
+    path("lakehouse/ingests/_night/", ingest_pages.Night.as_view()),
+    path("vendors/_faults/", vendor_pages.Faults.as_view()),
     path("lakehouse/ingests/new/", candidate_pages.Ask.as_view(), name="ingests-new"),
     path("lakehouse/ingests/refresh/", candidate_pages.Refresh.as_view(), name="ingests-refresh"),
     path("lakehouse/ingests/<str:ref>/", ingest_pages.Ingest.as_view()),

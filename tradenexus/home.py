@@ -26,7 +26,7 @@ from tradenexus.web.page import Page
 
 _WORKER_SILENT = timedelta(seconds=30)
 _LEAST_FREE_BYTES = 500_000_000
-PARTS = ("datasets", "uploads", "jobs", "backtests")
+PARTS = ("datasets", "lakehouse", "uploads", "jobs", "backtests")
 
 
 class Home(Page):

@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from backfill.ingestion import candidates, planning, requests
 from backfill.ingestion.candidates import CandidatesMalformed
 from backfill.vendors import registry
+from datasets.features.run import VENDOR as FEATURES
 from datasets.lake import catalog
 from datasets.market import instruments
 from datasets.market import tables as lake_tables
@@ -136,8 +137,9 @@ class Refresh(Ask):
         """Return the entries that were chosen, or all that match the filters, as candidates; TableUnknown."""
         if said.get("all"):
             asked = {FILTERS[name]: said.get(name, "") for name in FILTERS}
-            found = catalog.entries(self.actor.tenant_id, **asked).order_by("table", "instrument")
-            pairs = list(found.values_list("table", "instrument")[: candidates.MOST + 1])
+            found = catalog.entries(self.actor.tenant_id, **asked).exclude(vendor=FEATURES)
+            listed = found.order_by("table", "instrument").values_list("table", "instrument")
+            pairs = list(listed[: candidates.MOST + 1])
         else:
             split = (text[:160].partition("/") for text in said.getlist("entry")[: candidates.MOST + 1])
             pairs = [(table, instrument) for table, slash, instrument in split if slash]

@@ -16,7 +16,7 @@ from backfill.pages.candidates import HOME, SHOWN
 from tradenexus import db
 from tradenexus.errors import BadRequest, Conflict
 from tradenexus.jobs.models import LIVE
-from tradenexus.web import copy, tables
+from tradenexus.web import copy, figures, tables
 from tradenexus.web.page import Page
 
 
@@ -108,7 +108,8 @@ class Ingest(Page):
             "state": row.state,
             "busy": row.state == "working",
             "outcome": outcome,
-            "pager": tables.page(self.request, shown, ("number",)),
+            "pager": (pager := tables.page(self.request, shown, ("number",))),
+            "rows": [(item, _found(item)) for item in pager.items],
             "rows_total": items.aggregate(total=Sum("rows"))["total"] or 0,
             "took": ((run.finished_at or db.now()) - run.created_at).total_seconds(),
             "jobs": [job for job in jobs if job.state in LIVE][:10],
@@ -133,6 +134,30 @@ class Ingest(Page):
         except Conflict as problem:
             return self.invalid(self.template, self.context(ref) | {"problem": problem.message})
         return self.done(f"{HOME}{run.ref}/")
+
+
+class Night(Page):
+    """The newest ingest as one step of the night, for Home."""
+
+    template = fragment = "backfill/_night.html"
+
+    def context(self, **kwargs: Any) -> dict[str, Any]:
+        """Return the newest ingest and how long its job thinks it will take."""
+        run = IngestRun.of(self.actor.tenant_id).order_by("-created_at").first()
+        job = again.jobs_of(run).filter(state="running").order_by("-created_at").first() if run else None
+        left = (job.progress or {}).get("eta_s") if job else None
+        return {"row": rows_of([run])[0] if run else None, "left": left and f"about {figures.span(left)} left"}
+
+
+def _found(item: IngestItem) -> dict[str, Any]:
+    """Return the findings of an item: {gaps, widest, bad, codes}; many gaps are told as one."""
+    gaps = [one for one in item.findings if one["code"] == "GAP"]
+    return {
+        "gaps": len(gaps),
+        "widest": max(gaps, key=lambda one: one["days"], default=None),
+        "bad": any(one["status"] == "RED" for one in gaps),
+        "codes": [one for one in item.findings if one["code"] != "GAP"],
+    }
 
 
 def _acts(run: IngestRun, row: Row) -> list[dict[str, Any]]:

@@ -58,6 +58,16 @@ class Vendors(Page):
         }
 
 
+class Faults(Page):
+    """How it went with each vendor lately, for the board of data quality."""
+
+    template = fragment = "backfill/_faults.html"
+
+    def context(self, **kwargs: Any) -> dict[str, Any]:
+        """Return each vendor with what came and what failed."""
+        return {"cards": cards_of(self.actor.tenant_id)}
+
+
 def cards_of(tenant_id: UUID) -> list[Card]:
     """Return the vendors of this installation with what this workspace got from each."""
     mine = IngestItem.objects.filter(run__tenant_id=tenant_id)
@@ -75,7 +85,7 @@ def cards_of(tenant_id: UUID) -> list[Card]:
         faults.setdefault(vendor, []).append((code, count))
     cards = []
     for place, each in enumerate(registry.listed(), 1):
-        row = by_name.get(each.name, {})
+        row: dict[str, Any] = by_name.get(each.name) or {}
         card = Card(each, place, held.get(each.name, 0), row.get("came", 0), row.get("failed", 0), row.get("last"))
         card.faults = sorted(faults.get(each.name, []), key=lambda one: -one[1])
         card.fills = [_fill(one) for one in each.capabilities]

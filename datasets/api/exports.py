@@ -16,8 +16,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from datasets.exports import archive, bundles, catalog, documents, places
-from datasets.models import ExportBundle, ExportFile, ExportState
+from datasets.exports import archive, bundles, catalog, documents, places, pulls
+from datasets.models import ExportBundle, ExportFile, ExportPull, ExportState
 from tradenexus.errors import NotFound
 from tradenexus.jobs import api as jobs
 from tradenexus.rest import idempotency, pagination, shapes, streams
@@ -56,6 +56,7 @@ class ExportLinksSerializer(serializers.Serializer):
     manifest = serializers.CharField()
     files = serializers.CharField()
     archive = serializers.CharField()
+    pulls = serializers.CharField()
     web = serializers.CharField()
 
 
@@ -95,6 +96,20 @@ class ExportFileSerializer(serializers.Serializer):
     unchanged = serializers.BooleanField(help_text="the base has the same bytes under this path")
 
 
+class ExportPullSerializer(serializers.Serializer):
+    """What one person pulled of a bundle on one day."""
+
+    user = serializers.CharField(allow_blank=True, help_text="empty: the account is gone")
+    day = serializers.DateField(help_text="UTC")
+    files = serializers.IntegerField(help_text="sent to their end, one by one")
+    archives = serializers.IntegerField(help_text="the bundle in one piece, sent to its end")
+    sizeBytes = serializers.IntegerField(help_text="handed to the connection, cut transfers too")
+    manifestSha256 = serializers.CharField(help_text="which build of the bundle it was")
+    current = serializers.BooleanField(help_text="whether that is the build that is served now")
+    firstAt = serializers.DateTimeField()
+    lastAt = serializers.DateTimeField()
+
+
 ANSWER = shapes.answer_of("ExportAnswer", export=ExportSerializer())
 STARTED = shapes.answer_of("ExportStarted", export=ExportSerializer(), job=jobs.JobSerializer())
 
@@ -102,7 +117,7 @@ STARTED = shapes.answer_of("ExportStarted", export=ExportSerializer(), job=jobs.
 def render(row: ExportBundle) -> dict[str, Any]:
     """Return a bundle as the API shows it."""
     place = f"/v1/exports/{row.ref}"
-    ends = {name: f"{place}/{name}" for name in ("manifest", "files", "archive")}
+    ends = {name: f"{place}/{name}" for name in ("manifest", "files", "archive", "pulls")}
     return {
         "id": row.ref,
         "date": row.night,
@@ -134,6 +149,21 @@ def render_file(row: ExportFile) -> dict[str, Any]:
     return told | {"rows": row.rows, "unchanged": row.unchanged}
 
 
+def render_pull(row: ExportPull) -> dict[str, Any]:
+    """Return what one person pulled on one day as the API shows it."""
+    return {
+        "user": row.user.email if row.user else "",
+        "day": row.day,
+        "files": row.files,
+        "archives": row.archives,
+        "sizeBytes": row.size_bytes,
+        "manifestSha256": row.manifest_sha256,
+        "current": row.manifest_sha256 == row.bundle.manifest_sha256,
+        "firstAt": row.first_at,
+        "lastAt": row.last_at,
+    }
+
+
 class ExportView(TenantView):
     """A view of one bundle."""
 
@@ -153,9 +183,12 @@ class ExportView(TenantView):
         place = places.bundle(row.tenant_id, row.folder) / file.path
         name = file.path.rpartition("/")[2]
         try:
-            return streams.download(self.request, partial(_bytes, place), file.size_bytes, file.sha256, name)
+            return streams.download(self.request, partial(self._read, row, place), file.size_bytes, file.sha256, name)
         except FileNotFoundError as gone:
             raise bundles.ExportExpired(f"{file.path} of {row.night} was removed a moment ago") from gone
+
+    def _read(self, row: ExportBundle, place: Path, start: int, stop: int) -> Iterator[bytes]:
+        return pulls.counted(self.actor, row, _bytes(place, start, stop))
 
 
 class ExportList(TenantView):
@@ -233,11 +266,25 @@ class ExportArchive(ExportView):
         listed = ExportFile.objects.filter(bundle=row).exclude(path=documents.MANIFEST).order_by("path")
         files = [*listed.values_list("path", "size_bytes")]
         files.append((documents.MANIFEST, self.file(row, documents.MANIFEST).size_bytes))
-        packed = archive.stream(places.bundle(row.tenant_id, row.folder), files, row.night)
+        whole = archive.stream(places.bundle(row.tenant_id, row.folder), files, row.night)
+        packed = pulls.counted(self.actor, row, whole, archive=True)
         response = StreamingHttpResponse(streams.pieces(packed), content_type="application/zstd")
         response["X-Content-Type-Options"] = "nosniff"
         response["Content-Disposition"] = streams.disposition(f"{row.night}.tar.zst")
         return response
+
+
+class ExportPulls(ExportView):
+    """Who pulled a bundle."""
+
+    @extend_schema(
+        operation_id="exports_pulls", parameters=[REF, *shapes.PAGING], responses=shapes.page_of(ExportPullSerializer)
+    )
+    def get(self, request: Request, ref: str) -> Response:
+        """List who pulled it, when, and how much; the newest first."""
+        row = bundles.find(self.actor, ref)
+        rows = ExportPull.of(self.actor.tenant_id).filter(bundle=row).select_related("user", "bundle")
+        return pagination.page(request, rows, render_pull, order=("-last_at", "-id"))
 
 
 class Catalog(TenantView):
@@ -275,5 +322,6 @@ urlpatterns = [
     path("v1/exports/<str:ref>/manifest", ExportManifest.as_view()),
     path("v1/exports/<str:ref>/files", ExportFiles.as_view()),
     path("v1/exports/<str:ref>/files/<path:path>", ExportFileBytes.as_view()),
+    path("v1/exports/<str:ref>/pulls", ExportPulls.as_view()),
     path("v1/exports/<str:ref>/archive", ExportArchive.as_view()),
 ]

@@ -2,7 +2,7 @@
 
 from datasets.models.bulk import BulkAction, BulkItem, ItemState
 from datasets.models.dataset import Dataset, DatasetVersion, Status, VersionFile
-from datasets.models.export import ExportBundle, ExportFile, ExportState
+from datasets.models.export import ExportBundle, ExportFile, ExportPull, ExportState
 from datasets.models.instrument import Instrument
 from datasets.models.lake import (
     Grade,
@@ -31,6 +31,7 @@ __all__ = [
     "DatasetVersion",
     "ExportBundle",
     "ExportFile",
+    "ExportPull",
     "ExportState",
     "Grade",
     "Instrument",

@@ -73,3 +73,27 @@ class ExportFile(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+
+class ExportPull(TenantOwned):
+    """What one person pulled of a bundle on one day (UTC); one that was built anew is another bundle here."""
+
+    prefix = "pll"
+    bundle = models.ForeignKey(ExportBundle, on_delete=models.CASCADE, related_name="pulls")
+    user = models.ForeignKey("tenancy.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    manifest_sha256 = models.CharField(max_length=64)
+    day = models.DateField()
+    files = models.IntegerField(default=0)  # that were sent to their end
+    archives = models.IntegerField(default=0)  # whole bundles in one piece
+    size_bytes = models.BigIntegerField(default=0)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta(TenantOwned.Meta):
+        verbose_name = "pull"
+        constraints = [
+            models.UniqueConstraint(fields=["bundle", "user", "manifest_sha256", "day"], name="export_pull_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.bundle_id} {self.day}"

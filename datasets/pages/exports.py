@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from datasets.exports import bundles, places
 from datasets.market import instruments, tables
-from datasets.models import ExportBundle, ExportFile, ExportState, LakeEntry
+from datasets.models import ExportBundle, ExportFile, ExportPull, ExportState, LakeEntry
 from tradenexus import db
 from tradenexus.errors import BadRequest, ProblemError
 from tradenexus.jobs.models import Job
@@ -21,10 +22,10 @@ from tradenexus.web import copy
 from tradenexus.web import tables as web_tables
 from tradenexus.web.page import Page
 
-WEEKS = 6
-HELD_SHOWN = 200
+WEEKS, LEAST_WEEKS = 6, 2
+HELD_SHOWN = 100  # groups of sessions: an instrument of a table and a reason
 HELD_BYTES = 4_000_000  # a longer list is for programs: the page leads to the file
-FILES = 100
+FILES, PULLS = 100, 50
 BUSY = (ExportState.QUEUED, ExportState.BUILDING)
 REFUSED = (BadRequest, bundles.NothingToExport, bundles.ExportRunning, tables.TableUnknown, instruments.SymbolRefused)
 
@@ -41,13 +42,18 @@ class Exports(Page):
         """Return the calendar, a page of bundles, and when the next one is due."""
         now = db.now()
         rows = ExportBundle.of(self.actor.tenant_id)
-        first = now.date() - timedelta(days=now.date().weekday() + 7 * (WEEKS - 1))
+        since = rows.order_by("night").values_list("night", flat=True).first() or now.date()
+        shown = max(LEAST_WEEKS, min(WEEKS, (now.date() - since).days // 7 + 2))
+        first = now.date() - timedelta(days=now.date().weekday() + 7 * (shown - 1))
         nights = {row.night: row for row in rows.filter(night__gte=first)}
+        tonight = nights.get(now.date())
         told = copy.commands("POST", "/v1/exports", {}, cli="nexus export build --wait")
         return {
-            "weeks": _weeks(first, now.date(), nights),
-            "pager": web_tables.page(self.request, rows),
-            "tonight": nights.get(now.date()),
+            "weeks": _weeks(first, now.date(), nights, since, shown),
+            "pager": web_tables.page(self.request, rows.annotate(pulled=Count("pulls__user", distinct=True))),
+            "tonight": tonight,
+            "running": self._running(tonight),
+            "late": self._late(now, tonight),
             "busy": any(row.state in BUSY for row in nights.values()),
             "next": self._next(now, now.date() in nights),
             "kept": settings.NEXUS_EXPORT_NIGHTS,
@@ -65,6 +71,20 @@ class Exports(Page):
             return None
         due = now.replace(hour=hour, minute=0, second=0, microsecond=0)
         return due + timedelta(days=1) if done else max(due, now)
+
+    def _running(self, tonight: ExportBundle | None) -> Job | None:
+        """Return the job that builds tonight's bundle, waiting or at work."""
+        if tonight is None or tonight.state not in BUSY:
+            return None
+        return Job.of(self.actor.tenant_id).filter(subject=tonight.ref).order_by("-created_at").first()
+
+    @staticmethod
+    def _late(now: datetime, tonight: ExportBundle | None) -> datetime | None:
+        """Return when tonight's bundle was due, if it should be there and is not."""
+        hour = settings.NEXUS_EXPORT_HOUR
+        if hour < 0 or now.hour < hour or (tonight and tonight.folder):
+            return None
+        return now.replace(hour=hour, minute=0, second=0, microsecond=0)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Build tonight's bundle and lead to it."""
@@ -93,6 +113,7 @@ class Export(Page):
         """Return the bundle and one page of its files."""
         row = bundles.find(self.actor, ref)
         held, cut = _held(row)
+        pulled = ExportPull.of(self.actor.tenant_id).filter(bundle=row).select_related("user")
         at = f"/v1/exports/{row.ref}"
         pull = f"nexus export pull {row.night} --to bundles"
         return {
@@ -103,6 +124,8 @@ class Export(Page):
             "busy": row.state in BUSY,
             "tables": row.summary.items(),
             "held": held,
+            "pulls": pulled.order_by("-last_at")[:PULLS],
+            "kept": settings.NEXUS_EXPORT_NIGHTS,
             "held_cut": cut,
             "pager": web_tables.page(self.request, ExportFile.objects.filter(bundle=row), ("path",), FILES),
             "at": at,
@@ -117,14 +140,26 @@ class Export(Page):
         }
 
 
-def _weeks(first: date, today: date, nights: dict[date, ExportBundle]) -> list[list[dict[str, Any]]]:
-    days = [first + timedelta(days=number) for number in range(7 * WEEKS)]
-    cells = [{"date": day, "bundle": nights.get(day), "ahead": day > today, "today": day == today} for day in days]
+def _weeks(
+    first: date, today: date, nights: dict[date, ExportBundle], since: date, weeks: int
+) -> list[list[dict[str, Any]]]:
+    """Return the calendar by weeks; a night without a bundle is `missed` once there had been one before it."""
+    days = [first + timedelta(days=number) for number in range(7 * weeks)]
+    cells = [
+        {
+            "date": day,
+            "bundle": nights.get(day),
+            "missed": since < day < today and day not in nights,
+            "month": day == first or day.day == 1,
+            "today": day == today,
+        }
+        for day in days
+    ]
     return [cells[start : start + 7] for start in range(0, len(cells), 7)]
 
 
 def _held(row: ExportBundle) -> tuple[list[dict[str, Any]], bool]:
-    """Return the first sessions that a bundle holds back, and whether there are more."""
+    """Return what a bundle holds back, the gravest and the most first, and whether there is more."""
     if not row.folder or not row.held_back:
         return [], False
     place: Path = places.bundle(row.tenant_id, row.folder) / "held_back.json"
@@ -134,7 +169,19 @@ def _held(row: ExportBundle) -> tuple[list[dict[str, Any]], bool]:
         told = json.loads(place.read_bytes())["partitions"]
     except FileNotFoundError:  # it expires at this moment
         return [], False
-    return told[:HELD_SHOWN], len(told) > HELD_SHOWN
+    grouped: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for each in told:
+        grouped.setdefault((each["instrument"], each["table"], each["status"], each["code"]), []).append(each)
+    gravest = sorted(grouped.values(), key=lambda each: (each[0]["status"] != "RED", -len(each)))
+    groups = [_group(each) for each in gravest]
+    return groups[:HELD_SHOWN], len(groups) > HELD_SHOWN
+
+
+def _group(each: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return sessions of one entry that were left out for one reason as one row."""
+    sessions = sorted(one["session"] for one in each)
+    some = ", ".join(sessions[:20])
+    return each[0] | {"sessions": len(each), "first": sessions[0], "last": sessions[-1], "some": some}
 
 
 urlpatterns = [

@@ -10,12 +10,14 @@ from datasets.lake import catalog, rules
 from datasets.models import Grade, LakeEntry, LakePartition, LakeQuarantine
 from datasets.pages import lake_commands, lake_list
 from datasets.pages.lake_frame import url_of
+from datasets.pages.lake_home import audit_of, audit_words
 from datasets.pages.lake_quarantine import STATES, refused_of
+from tradenexus import db
 from tradenexus.errors import BadRequest
-from tradenexus.web import tables
+from tradenexus.web import figures, tables
 from tradenexus.web.page import Page
 
-WORST = 15
+WORST, LATE = 15, 10
 ROWS = 50
 
 
@@ -40,6 +42,11 @@ class Board(Page):
             "lake": told,
             "entry": told,
             "parts": lake_list.bar(told["green"], told["amber"], told["red"], lake_list.FINE),
+            "green_share": 100 * told["green"] / told["sessions"] if told["sessions"] else None,
+            "held": counted.get("held", 0),
+            "late": _late(tenant),
+            "audit": (audit := audit_of(tenant)),
+            "audit_said": audit_words(audit) if audit else "",
             "worst": _worst(tenant),
             "worst_more": max(0, catalog.entries(tenant, grade="RED").count() - WORST),
             "pager": pager,
@@ -63,6 +70,16 @@ def _refused(tenant: Any, asked: dict[str, str]) -> QuerySet[LakeQuarantine]:
     rows = rows.filter(state=asked["state"])
     rows = rows.filter(code=asked["code"]) if asked["code"] else rows
     return rows.filter(entry__table=asked["table"][:48].replace("\0", "")) if asked["table"] else rows
+
+
+def _late(tenant: Any) -> list[dict[str, Any]]:
+    """Return the entries whose rows are overdue, the longest first."""
+    rows = catalog.entries(tenant, freshness=catalog.LATE).order_by("expected_next", "table", "instrument")
+    now = db.now()
+    return [
+        {"entry": row, "url": url_of(row), "overdue": figures.span((now - row.expected_next).total_seconds())}
+        for row in rows[:LATE]
+    ]
 
 
 def _worst(tenant: Any) -> list[dict[str, Any]]:

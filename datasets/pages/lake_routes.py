@@ -7,6 +7,8 @@ from django.urls import URLPattern, path
 from datasets.pages import (
     lake_diff,
     lake_entry,
+    lake_entry,
+    lake_home,
     lake_instruments,
     lake_ledger,
     lake_list,
@@ -19,6 +21,7 @@ _ENTRY = "lakehouse/<str:table>/<str:instrument>/"
 
 urlpatterns: list[URLPattern] = [
     path("lakehouse/", lake_list.LakeList.as_view(), name="lakehouse"),
+    path("lakehouse/_home/", lake_home.HomePart.as_view()),
     path("lakehouse/quality/", lake_quality.Board.as_view()),
     path("lakehouse/quality/_codes/", lake_quality.Codes.as_view()),
     path("lakehouse/instruments/", lake_instruments.Registry.as_view()),

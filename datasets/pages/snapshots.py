@@ -19,6 +19,7 @@ from tradenexus.web import copy, tables
 from tradenexus.web.page import Page
 
 HOME = "/lakehouse/snapshots/"
+NEW = {"label": "Create a snapshot", "url": f"{HOME}?new=1#new"}
 REFUSED = (BadRequest, Conflict, NotFound)
 FIELDS = ("name", "instruments", "tables", "start", "end", "grade", "maxStalenessSeconds", "allowShort")
 
@@ -43,10 +44,17 @@ class SnapshotList(Page):
             "grades": fitness.GRADES,
             "offered": sorted(held.order_by().values_list("table", flat=True).distinct()) or sorted(lake_tables.TABLES),
             "asked": {"grade": "AMBER"},
-            "crumbs": [("Lakehouse", ""), (self.title, "")],
+            "primary": NEW if self.actor.may("write") and not self.opened else None,
+            "ways": _creating().tongues[:2],
+            "crumbs": [("Lakehouse", "/lakehouse/"), (self.title, "")],
             "copy": copy.commands("GET", "/v1/snapshots", cli="nexus snapshot list"),
             "twin": "/v1/snapshots",
         }
+
+    @property
+    def opened(self) -> bool:
+        """Whether the form stands on the page."""
+        return bool(self.query.get("new")) or self.request.method == "POST"
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Freeze what the form says, or show it again with everything that is unfit."""
@@ -89,7 +97,7 @@ class SnapshotPage(Page):
             "files": jobs.filter(kind=materialise.JOB, state="succeeded").first(),
             "layouts": folders.LAYOUTS,
             "commands": _commands(snapshot),
-            "crumbs": [("Lakehouse", ""), ("Snapshots", HOME), (snapshot.name, "")],
+            "crumbs": [("Lakehouse", "/lakehouse/"), ("Snapshots", HOME), (snapshot.name, "")],
             "copy": copy.commands("GET", at, cli=f"nexus snapshot show {snapshot.ref}"),
             "twin": at,
         }
@@ -135,6 +143,13 @@ def _wanted(said: dict[str, str], of_tables: list[str]) -> freeze.Wanted:
         grade=said["grade"] or "AMBER",
         allow_short=bool(said["allowShort"]),
     )
+
+
+def _creating() -> copy.Commands:
+    body = {"name": "run-1", "instruments": ["XNYS:IBM"], "tables": ["equities_bars"]}
+    body |= {"start": "2024-01-01", "end": "2025-01-01", "grade": "AMBER"}
+    cli = "nexus snapshot create run-1 --table equities_bars -i XNYS:IBM --from 2024-01-01 --to 2025-01-01"
+    return copy.commands("POST", "/v1/snapshots", body, cli=cli)
 
 
 def _commands(snapshot: Snapshot) -> list[tuple[str, copy.Commands]]:

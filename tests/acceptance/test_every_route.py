@@ -53,6 +53,7 @@ ROWS: dict[str, tuple[str | None, dict]] = {
     "v1/exports/<ref>/files": ("exp", {}),
     "v1/exports/<ref>/files/<path>": ("exp", {}),
     "v1/exports/<ref>/archive": ("exp", {}),
+    "v1/exports/<ref>/pulls": ("exp", {}),
     "v1/maintenance": (None, {}),
     "v1/maintenance/fsck": (None, {}),
     "v1/maintenance/scrub": (None, {}),

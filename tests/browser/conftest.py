@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.browser import failures
+from tests.browser import failures, replayed
 from tests.browser.visitor import WAIT_MS, Visitor
 from tests.kit import killer
 from tests.kit.stack import ROOT, Stack
@@ -50,9 +50,11 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def stack(chromium, tmp_path_factory) -> Iterator[Stack]:
-    """A stack on which the demo's story was told."""
+    """A stack on which the demo's story was told, with a vendor that replays files."""
     home = tmp_path_factory.mktemp("browser") / "home"
-    one = Stack(home, rows=40_000, NEXUS_PROVISIONAL_BYTES=str(256 << 20))  # a look from 4 MiB on
+    vendor = replayed.manifest(tmp_path_factory.mktemp("replayed"))
+    given = {"NEXUS_PROVISIONAL_BYTES": str(256 << 20), "NEXUS_REPLAY_MANIFEST": vendor}  # a look from 4 MiB on
+    one = Stack(home, rows=40_000, **given)
     try:
         one.told, _ = killer.tell(one)
         yield one

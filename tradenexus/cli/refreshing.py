@@ -97,7 +97,9 @@ def chosen(nx: invocation.Invocation, selectors: list[str], asked: dict[str, Any
 
     A selector is TABLE/VENUE:SYMBOL, VENUE:SYMBOL or TABLE, with * for any part. Missing when one matches nothing.
     """
-    held = [(item["table"], item["instrument"]) for item in nx.client.pages("/v1/lake/entries", asked, limit=1_000_000)]
+    listed = nx.client.pages("/v1/lake/entries", asked, limit=1_000_000)
+    # features are built from the lake's own bars: no vendor has them
+    held = [(item["table"], item["instrument"]) for item in listed if item["vendor"] != "derived"]
     wanted: dict[tuple[str, str], None] = {} if selectors else dict.fromkeys(held)
     for selector in selectors:
         found = [entry for entry in held if matches(selector, *entry)]

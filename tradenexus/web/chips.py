@@ -53,6 +53,7 @@ _TONES: dict[tuple[str, str], tuple[str, ...]] = {
         *("red", "error", "fail", "lost", "silent", "refused", "stopped"),
     ),
     ("special", "lock"): ("quarantined", "stalled", "held"),
+    ("mute", "lock"): ("frozen",),
     ("mute", "dash"): (
         *("archived", "benign", "cancelled", "retired", "revoked", "expired", "aborted", "released"),
         *("dismissed", "superseded", "no_data"),

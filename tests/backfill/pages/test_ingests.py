@@ -104,3 +104,12 @@ def test_a_stranger_finds_nothing_and_a_viewer_touches_nothing(owner, viewer, st
     assert browse(stranger).get(HOME).context["rows"] == []
     assert browse(viewer).get(f"{HOME}{mixed}/").status_code == 200
     assert browse(viewer).post(f"{HOME}{mixed}/", {"action": "retry"}).status_code == 403
+
+
+def test_home_asks_for_the_newest_as_a_step_of_the_night(owner, stranger, browse, mixed):
+    text = browse(owner).get(f"{HOME}_night/").content.decode()
+    assert text.startswith("<li>")
+    assert f"{HOME}{mixed}/" in text
+    assert "3 of 3" in text
+    assert "1 failed" in text
+    assert "Nothing was handed in yet" in browse(stranger).get(f"{HOME}_night/").content.decode()

@@ -37,3 +37,11 @@ def test_it_says_what_came_and_what_failed_lately(owner, stranger, browse, answe
     assert card.faults == [("VENDOR_NOT_ENTITLED", 1)]
     (theirs,) = browse(stranger).get("/vendors/").context["cards"]
     assert (theirs.came, theirs.failed, theirs.entries, theirs.last) == (0, 0, 0, None)
+
+
+def test_the_board_asks_for_the_faults_alone(owner, browse, answering, hand_in):
+    answering["X:B"] = NotEntitled("not in your plan")
+    hand_in(owner, ["X:B"])
+    text = browse(owner).get("/vendors/_faults/").content.decode()
+    assert "0 fetched, 1 failed" in text
+    assert "VENDOR_NOT_ENTITLED" in text

@@ -138,6 +138,23 @@ def test_the_archive_holds_the_bundle_with_the_manifest_last(owner, bundle):
     assert list(found)[-1] == f"{bundle.night}/manifest.json"
 
 
+def test_who_pulled_it_is_counted_by_person_day_and_build(owner, teammate, stranger, bundle):
+    at = f"/v1/exports/{bundle.ref}"
+    assert owner.api.get(f"{at}/pulls").json()["items"] == []
+    data = body(owner.api.get(f"{at}/files/{DATA}"))
+    part = body(owner.api.get(f"{at}/files/{DATA}", headers={"Range": "bytes=0-99"}))
+    archive = body(teammate.api.get(f"{at}/archive"))
+    theirs, mine = owner.api.get(f"{at}/pulls").json()["items"]
+    assert (mine["user"], mine["files"], mine["archives"]) == (owner.user.email, 2, 0)
+    assert mine["sizeBytes"] == len(data) + len(part)
+    assert (theirs["user"], theirs["archives"], theirs["sizeBytes"]) == (teammate.user.email, 1, len(archive))
+    assert mine["current"]
+    assert mine["day"] == f"{db.now():%Y-%m-%d}"
+    ExportBundle.everyone.filter(id=bundle.id).update(manifest_sha256="0" * 64)
+    assert not any(one["current"] for one in owner.api.get(f"{at}/pulls").json()["items"])
+    assert stranger.api.get(f"{at}/pulls").status_code == 404
+
+
 def test_a_stranger_finds_nothing_of_it(stranger, bundle):
     for name in (bundle.ref, f"{bundle.night}", "latest"):
         for end in ("", "/manifest", "/files", f"/files/{DATA}", "/archive"):

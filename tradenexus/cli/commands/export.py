@@ -37,6 +37,14 @@ PULLED = (
     Column("kept", "keptBytes"),
     Column("verified", "verified"),
 )
+PULLS = (
+    Column("WHO", "user"),
+    Column("DAY", "day"),
+    Column("FILES", "files", right=True),
+    Column("ARCHIVES", "archives", right=True, drop=2),
+    Column("BYTES", "sizeBytes", right=True),
+    Column("LAST", "lastAt", drop=1),
+)
 VERIFIED = (
     Column("folder", "folder"),
     Column("night", "night"),
@@ -125,6 +133,18 @@ def verify(
     """Check a bundle against its manifest; needs no server. Example: nexus export verify bundles/2026-11-26"""
     nx = invocation.of(ctx)
     nx.out.facts(mirroring.verified(folder), VERIFIED)
+
+
+@app.command()
+def pulls(
+    ctx: typer.Context,
+    date: Annotated[str, typer.Argument(metavar="DATE", help="A night (YYYY-MM-DD), exp_..., or `latest`.")],
+    limit: params.Limit = 50,
+) -> None:
+    """List who pulled a bundle, when, and how much. Example: nexus export pulls latest"""
+    nx = invocation.of(ctx)
+    items = list(nx.client.pages(f"/v1/exports/{date}/pulls", limit=limit))
+    nx.out.rows(items, PULLS, f"{len(items)} pulls")
 
 
 def _get(nx: invocation.Invocation, ref: str) -> dict[str, Any]:
