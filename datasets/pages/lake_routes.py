@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from datasets.pages import (
+    fixes,
     lake_diff,
     lake_entry,
     lake_entry,
@@ -15,7 +16,6 @@ from datasets.pages import (
     lake_quality,
     lake_quarantine,
 )
-from datasets.pages import fixes, lake_entry, lake_instruments, lake_ledger, lake_list, lake_quality, lake_quarantine
 
 _ENTRY = "lakehouse/<str:table>/<str:instrument>/"
 
