@@ -8,7 +8,6 @@ from datasets.pages import (
     fixes,
     lake_diff,
     lake_entry,
-    lake_entry,
     lake_home,
     lake_instruments,
     lake_ledger,
