@@ -16,7 +16,7 @@ from datasets.models import Chore, LakeEntry
 from tradenexus import actor as actors
 from tradenexus import db, ids
 from tradenexus.actor import Actor
-from tradenexus.jobs.models import LIVE, Job
+from tradenexus.jobs.models import LIVE, Job, State
 from tradenexus.tenancy.models import Tenant
 
 REQUEST = "manage-flow"
@@ -73,6 +73,14 @@ def export() -> tuple[list[Job], dict[str, Any]]:
 
 
 STAGES: dict[str, Stage] = {"take": take, "ingest": ingest, "audit": audit, "features": build, "export": export}
+
+
+def fault(job: dict[str, Any]) -> str:
+    """Return why a job makes its stage fail; empty when it does not, as too few bars for a feature do not."""
+    code = job["error"].get("code", "")
+    if job["state"] == State.SUCCEEDED or code == feature_runs.FeatureNoCoverage.code:
+        return ""
+    return f"{job['kind']} {job['id']} is {job['state']}" + (f" ({code})" if code else "")
 
 
 def findings(name: str, told: Iterable[dict[str, Any]]) -> list[str]:

@@ -45,7 +45,7 @@ class Offer:
 
     def __post_init__(self) -> None:
         """Refuse a policy nobody knows and a range that is empty."""
-        if self.policy not in rules.POLICIES:
+        if self.policy not in (*rules.POLICIES, rules.FILL):
             words = f"the policy is one of {', '.join(rules.POLICIES)}"
             raise BadRequest(words, {"fields": {"policy": [words]}})
         if self.start_ns >= self.end_ns:

@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 GREEN, AMBER, RED = "GREEN", "AMBER", "RED"
-# What becomes of a row whose key is in the lake with other values; `fill` adds what is absent and leaves what stands.
-REFUSE, NEWER, RANK, FILL = "refuse", "newer", "rank", "fill"
-POLICIES = (REFUSE, NEWER, RANK, FILL)
+# What becomes of a row whose key is in the lake with other values.
+REFUSE, NEWER, RANK = "refuse", "newer", "rank"
+POLICIES = (REFUSE, NEWER, RANK)
+# For repairs alone: what is absent is added, what stands stays, and nothing is said of freshness.
+FILL = "fill"
 
 # gravest first: (code, status, what it says)
 _CODES = (

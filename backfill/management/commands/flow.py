@@ -48,7 +48,7 @@ class Command(BaseCommand):
         try:
             jobs, told = stages.STAGES[name]()
             found = working.until_done(jobs, patience_s)
-            why = [_why(each) for each in found if each["state"] != "succeeded"] or stages.findings(name, found)
+            why = [fault for each in found if (fault := stages.fault(each))] or stages.findings(name, found)
         except ProblemError as problem:
             why = [f"{problem.code}: {problem.message}"]
         items = stages.items_of(told)
@@ -62,8 +62,3 @@ class Command(BaseCommand):
 
     def _say(self, words: str) -> None:
         self.stderr.write(f"{db.now():%Y-%m-%d %H:%M:%S}Z {words}")
-
-
-def _why(job: dict[str, Any]) -> str:
-    error = job["error"]
-    return f"{job['kind']} {job['id']} is {job['state']}" + (f" ({error['code']})" if error.get("code") else "")

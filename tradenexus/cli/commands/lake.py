@@ -303,7 +303,7 @@ def promote(
         str | None, typer.Option("--type", help="spot, swap, futures, option, index, equity, rate.")
     ] = None,
     calendar: Annotated[str | None, typer.Option(help="24/7, XNYS, ...")] = None,
-    policy: Annotated[str, typer.Option(help="refuse (default), newer, rank or fill.")] = "refuse",
+    policy: Annotated[str, typer.Option(help="refuse (default), newer or rank.")] = "refuse",
     wait: params.Wait = False,
 ) -> None:
     """Take a version's rows into the lake.

@@ -10,6 +10,7 @@ from django.core.management import call_command
 
 from backfill.vendors import errors
 from datasets.models import ExportBundle, LakeEntry
+from tests.kit import lake
 from tests.kit import ranged as vendor
 from tests.kit.lake import DAY, MONDAY
 
@@ -68,6 +69,25 @@ def test_a_stage_that_fails_ends_it_and_is_named(owner, ranged, candidates):
     code, told, beside = flow(patience=3)
     assert (code, told["failed"], len(told["stages"])) == (1, "take", 1)
     assert "take failed: backfill.ingest job_" in beside
+
+
+def test_too_few_bars_for_a_feature_keep_back_no_bundle(owner, tmp_path):
+    lake.registered(owner, "X:A")
+    lake.put(owner, tmp_path, lake.offer(tmp_path, lake.daily([1.0]), "X:A"))
+    code, told, _ = flow()
+    assert (code, told["stages"][3]["jobs"][0]["error"]["code"]) == (0, "FEATURE_NO_COVERAGE")
+    assert ExportBundle.of(owner.tenant.id).get().state == "ready"
+
+
+def test_an_audit_that_finds_something_ends_the_cycle(owner, tmp_path, settings):
+    """What was let in under laxer rules is not built upon."""
+    lake.registered(owner, "X:A")
+    settings.NEXUS_LAKE_RULES = {**settings.NEXUS_LAKE_RULES, "toxic_up_pct": 5_000.0}
+    lake.put(owner, tmp_path, lake.offer(tmp_path, lake.daily([1.0, 20.0, 1.0]), "X:A"))
+    settings.NEXUS_LAKE_RULES = {**settings.NEXUS_LAKE_RULES, "toxic_up_pct": 500.0}
+    code, told, beside = flow()
+    assert (code, told["failed"], len(told["stages"])) == (1, "audit", 3)
+    assert "toxic" in beside
 
 
 def test_nothing_at_all_is_well(owner):
