@@ -274,7 +274,7 @@ class _Reader:
             if name not in allowed or name in columns[:at]:
                 raise self._wrong(f"columns[{at}]", f"it is one of {', '.join(allowed)}, each once")
         try:
-            ratio(factor)  # type: ignore[arg-type]
+            ratio(factor)
         except ValueError as fault:
             raise self._wrong("factor", 'it is a number above 0 other than 1, or text such as "1/7"') from fault
         return {"columns": list(columns), "factor": factor, **self._span()}

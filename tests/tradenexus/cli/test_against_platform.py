@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pyarrow.parquet as pq
@@ -228,3 +229,29 @@ def test_rows_go_into_the_lake_and_come_out_again(server, nexus, home):
     assert any(table["name"] == "book" for table in nexus("lake", "tables", "--json").json)
     until = ["--until", "2099-01-01T00:00:00Z", "--reason", "looked at"]
     assert nexus("lake", "override", entry, "2024-01-01", "--status", "GREEN", *until).code == 0
+
+
+def test_a_version_is_fixed_after_a_preview(server, nexus, tape, home):
+    assert nexus("upload", tape, "--name", "tape", "--no-validate").code == 0
+    server.work()
+    assert nexus("validate", "tape").code == 0
+    server.work()
+    steps = home / "steps.json"
+    steps.write_text('[{"op": "scale", "columns": ["size"], "factor": 10}]')
+    cut = ["transform", "fix", "tape@1", "--drop", "price > 42045", "--steps", steps]
+    worker = threading.Timer(3, server.work)
+    worker.start()
+    told = nexus(*cut, "--preview", "--json").json
+    worker.join()
+    assert [step["touched"] for step in told["steps"]] == [2400, 240]
+    assert (told["rowsIn"], told["rowsOut"]) == (2400, 2160)
+    started = nexus(*cut, "--note", "a broken venue", "--json").json
+    server.work()
+    assert nexus("job", "show", started["job"]["id"], "--json").json["state"] == "succeeded"
+    made = nexus("dataset", "show", "tape@2", "--json").json
+    assert (made["rowCount"], made["status"]) == (2160, "validated")
+    again = nexus(*cut, "--wait", "--json").json
+    assert again["version"] == 2
+    refused = nexus("transform", "fix", "tape@1", "--drop", "close > 1")
+    assert refused.code != 0
+    assert "step 1 (drop), where[0].column" in refused.err
