@@ -46,7 +46,7 @@ for each step how many rows it would touch, the first twenty before and after, a
 
 | step | what it does | fields |
 |---|---|---|
-| `drop` | leaves rows out | `where` [{column, op, value or other}], `match` all (default) or any, `from`, `to`; or `check` |
+| `drop` | leaves rows out | `where` [{column, op, value or other}], `match` all or any, `from`, `to`; or `check` |
 | `dedupe` | leaves one row of each key | `by` columns, `keep` first (default) or last, in the order of the source |
 | `shift` | moves times | `seconds`, or `zone`: times that were read as UTC and are the wall clock there |
 | `scale` | multiplies values | `columns`, `factor` (a number, or text such as "1/7"), `from`, `to` |

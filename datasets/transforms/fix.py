@@ -110,12 +110,13 @@ def job_of(version: DatasetVersion) -> Job | None:
 def run_job(run: Any) -> dict[str, Any]:
     """Make the version of one job; sealing, report and the next state are one fenced transaction."""
     output = versions.resolve(run.actor.tenant_id, run.params["versionId"], frozenset({Status.TRANSFORMING}))
-    assert output.parent is not None
-    if digest_of(output.parent) != output.params["sourceDigest"]:
-        words = f"version {output.parent.number} was read anew since the fix was asked for; ask again"
-        raise lifecycle.StateConflict(words, {"versionId": output.parent.ref})
-    found = build(run, output.params, lambda stack: of_version(output.parent, stack))
-    return conclude(run, output, found, output.parent, lambda effect, told: effect.finish(told))
+    source = output.parent
+    assert source is not None
+    if digest_of(source) != output.params["sourceDigest"]:
+        words = f"version {source.number} was read anew since the fix was asked for; ask again"
+        raise lifecycle.StateConflict(words, {"versionId": source.ref})
+    found = build(run, output.params, lambda stack: of_version(source, stack))
+    return conclude(run, output, found, source, lambda effect, told: effect.finish(told))
 
 
 def run_preview(run: Any) -> dict[str, Any]:
