@@ -323,7 +323,7 @@ def test_the_right_key_is_answered_in_the_contracts_form(owner, things, path, me
     assert answer.status_code != 404 or path in MAY_BE_ABSENT
     assert answer["Cache-Control"] == "private, no-store"
     assert answer["X-Request-Id"]
-    if not getattr(answer, "streaming", False):
+    if not getattr(answer, "streaming", False) and path not in BARE:
         assert answer.json()["requestId"] == answer["X-Request-Id"]
 
 
