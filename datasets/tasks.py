@@ -6,7 +6,7 @@ from typing import Any
 
 from datasets import bulk, promotion, review, validation, versions
 from datasets.exports import build as export
-from datasets.exports import bundles
+from datasets.exports import bundles, mirror
 from datasets.features import run as features
 from datasets.maintenance import chores, dataaudit, garbage, lakescrub, scrub
 from datasets.models import Chore, Status
@@ -265,6 +265,15 @@ def ask_for_exports(run: Any) -> dict[str, Any]:
 
 
 schedules.every(bundles.EVERY_S, bundles.NIGHTLY)
+
+
+@registry.handler(mirror.JOB, "Mirror catalog and ledger", heavy=True)
+def mirror_ledger(run: Any) -> dict[str, Any]:
+    """Write catalog and ledger of lakes that changed as files beside the bundles."""
+    return mirror.keep_up(run)
+
+
+schedules.every(mirror.EVERY_S, mirror.JOB)
 
 
 @registry.handler(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from datasets.maintenance import records
-from datasets.models import Chore, LakeSegment, Upkeep, VersionCheck
+from datasets.models import MIRROR, Chore, LakeSegment, Upkeep, VersionCheck
+from tradenexus.jobs.models import Job, State
 
 _NAMES = {
     Chore.BACKUP: "Backup",
@@ -21,7 +22,7 @@ def lines() -> list[dict[str, Any]]:
     newest = records.newest(None, _NAMES)
     damaged = LakeSegment.everyone.filter(damaged_at__isnull=False).count()
     damaged += VersionCheck.objects.exclude(damaged=[]).count()
-    found = [_line(chore, row) for chore, row in newest.items()]
+    found = [*(_line(chore, row) for chore, row in newest.items()), _mirror()]
     if damaged:
         words = f"{damaged} segment(s) or version(s) are not what was written: manage.py maintenance fsck --deep"
         found.append({"name": "Damaged", "row": None, "state": "failed", "note": words})
@@ -34,6 +35,17 @@ def _line(chore: str, row: Upkeep | None) -> dict[str, Any]:
         note = "never: manage.py backup DIR" if chore == Chore.BACKUP else "never"
         return {"name": name, "row": None, "state": "none", "note": note}
     return {"name": name, "row": row, "state": "sound" if row.ok else "failed", "note": _said(chore, row.result)}
+
+
+def _mirror() -> dict[str, Any]:
+    done = Job.everyone.filter(kind=MIRROR, tenant=None, state__in=[State.SUCCEEDED, State.FAILED])
+    job = done.order_by("-finished_at").first()
+    if job is None:
+        return {"name": "Ledger as files", "row": None, "state": "none", "note": "never"}
+    ok, told = job.state == State.SUCCEEDED, job.result or {}
+    note = f"{len(told.get('written', []))} written, {told.get('unchanged', 0)} unchanged" if ok else "see the job"
+    row = {"ok": ok, "finished_at": job.finished_at}
+    return {"name": "Ledger as files", "row": row, "state": "sound" if ok else "failed", "note": note}
 
 
 def _said(chore: str, result: dict[str, Any]) -> str:

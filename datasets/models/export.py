@@ -7,6 +7,8 @@ from django.db.models import Q
 
 from tradenexus.tenancy.models import TenantOwned
 
+MIRROR = "export.mirror"  # the kind of the job that keeps the files beside the bundles up to date
+
 
 class ExportState(models.TextChoices):
     """How far a bundle is. One that is being built anew still serves what it held before (`folder`)."""

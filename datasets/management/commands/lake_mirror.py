@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from datasets.exports import mirror, places
+from datasets.exports import mirror
 from tradenexus.tenancy.models import Tenant
 
 
@@ -26,6 +26,6 @@ class Command(BaseCommand):
         tenant = Tenant.objects.filter(name=options["tenant"]).first()
         if tenant is None:
             raise CommandError(f"there is no workspace {options['tenant']!r}")
-        folder = Path(options["to"]) if options["to"] else places.root(tenant.id) / "lake"
+        folder = Path(options["to"]) if options["to"] else mirror.place(tenant.id)
         for path in mirror.write(tenant.id, folder):
             self.stdout.write(str(path))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from datasets.maintenance import backup, board, chores, lakescrub
-from datasets.models import LakeSegment
+from datasets.models import MIRROR, LakeSegment
 from datasets.storage import blobs
 from tests.kit import desk, lake
+from tests.lona.worker import work
+from tradenexus import db
+from tradenexus.jobs import queue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -19,6 +22,7 @@ def test_nothing_was_done_yet():
         "Rows against files": "none",
         "Garbage collection": "none",
         "Data audit": "none",
+        "Ledger as files": "none",
     }
 
 
@@ -27,6 +31,9 @@ def test_what_was_done_is_shown_and_damage_stands_out(owner, tmp_path):
     for chore in ("fsck", "scrub", "gc", "audit"):
         chores.everywhere(chore, {})
     backup.make(tmp_path / "backups")
+    with db.atomic():
+        queue.submit(None, MIRROR)
+    work()
     assert {line["state"] for line in board.lines()} == {"sound"}
     client = desk.operator(owner).client
     page = client.get("/admin/").content.decode()
@@ -36,5 +43,6 @@ def test_what_was_done_is_shown_and_damage_stands_out(owner, tmp_path):
     blobs.delete(LakeSegment.everyone.get().key)
     lakescrub.scrub(owner.tenant.id, whole=True)
     chores.everywhere("fsck", {})
-    assert [line["state"] for line in board.lines()] == ["sound", "sound", "failed", "sound", "sound", "failed"]
+    states = [line["state"] for line in board.lines()]
+    assert states == ["sound", "sound", "failed", "sound", "sound", "sound", "failed"]
     assert "1 dangling" in client.get("/admin/").content.decode()
