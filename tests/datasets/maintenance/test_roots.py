@@ -1,10 +1,18 @@
 """What holds a segment: rows with a foreign key to it, and functions of the settings."""
 
-import pytest
+import threading
+from datetime import timedelta
 
-from datasets.maintenance import roots
-from datasets.models import LakeSegment
-from tests.kit import lake
+import pytest
+from django.db import IntegrityError, connection
+
+from datasets.lake import frozen
+from datasets.maintenance import fsck, garbage, roots
+from datasets.models import LakeRevision, LakeSegment, Snapshot, SnapshotMember
+from datasets.snapshots import freeze
+from datasets.storage import blobs, manifests
+from tests.kit import lake, stocked
+from tradenexus import db
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HELD: list = []
@@ -34,3 +42,65 @@ def test_a_function_of_the_settings_holds(segment, settings):
     assert roots.held([segment.id]) == set()
     HELD[:] = [segment.id]
     assert roots.held([segment.id]) == {segment.id}
+
+
+def frozen_while(owner, monkeypatch, stock, deed):
+    """Freeze, and do something when its rows are chosen but not written; return the faults that it ended with."""
+    chosen, go, faults = threading.Event(), threading.Event(), []
+    real = freeze._write
+
+    def slow(*given):
+        chosen.set()
+        go.wait(60)
+        real(*given)
+
+    def ask():
+        try:
+            stock.freeze()
+        except Exception as fault:  # noqa: BLE001 (a thread's fault is the test's)
+            faults.append(fault)
+        finally:
+            connection.close()
+
+    def meet():
+        deed()
+        connection.close()
+
+    monkeypatch.setattr(freeze, "_write", slow)
+    asking, meeting = threading.Thread(target=ask), threading.Thread(target=meet)
+    asking.start()
+    assert chosen.wait(60)
+    meeting.start()
+    meeting.join(3)  # on SQLite it waits for the freeze, and the freeze for us
+    go.set()
+    asking.join()
+    meeting.join()
+    return faults
+
+
+def test_a_freeze_that_meets_a_collection_is_whole_or_is_not_there(owner, tmp_path, monkeypatch, settings):
+    """At worst what was chosen is replaced, let go, retired and removed before the snapshot's rows are written."""
+    monkeypatch.setattr(garbage, "AGE", -timedelta(seconds=5))
+    settings.NEXUS_LAKE_REVISIONS_KEPT_DAYS = 1
+    stock = stocked.stock(owner, tmp_path)
+
+    def collect():
+        stock.put(stocked.NAMES[0], stocked.closes(7), policy="newer")
+        LakeRevision.objects.update(created_at=db.now() - timedelta(days=9))
+        for _ in range(2):
+            garbage.collect(owner.tenant.id)
+
+    faults = frozen_while(owner, monkeypatch, stock, collect)
+    snapshot = Snapshot.of(owner.tenant.id).first()
+    if db.is_sqlite():  # one writer after the other: the freeze was first, and holds what it names
+        assert faults == []
+    if snapshot is None:  # the foreign key spoke: nothing of it was written
+        assert isinstance(faults[0], IntegrityError)
+        assert not SnapshotMember.objects.exists()
+        stock.freeze()
+        snapshot = Snapshot.of(owner.tenant.id).get()
+    assert manifests.digest(frozen.manifest_of(snapshot)) == snapshot.digest
+    for each in frozen.entries_of(snapshot):
+        for one in each.segments:
+            assert blobs.verify(blobs.Blob(one.key, one.size_bytes, one.sha256))
+    assert fsck.check(owner.tenant.id, deep=True)["ok"]
