@@ -34,7 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--patience", type=float, default=6 * 3_600, help="seconds after which it waits no longer")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Repair and print what came of it as JSON; exit code 1 when a job or a range failed."""
+        """Repair, print what came of it as JSON; exit code 1 when a job or range failed or an entry cannot be read."""
         said = {"entries": options["entries"], "from": options["start"], "to": options["end"], "plan": options["plan"]}
         tenants = Tenant.objects.order_by("name")
         if options["workspace"]:
@@ -48,7 +48,8 @@ class Command(BaseCommand):
         jobs = [repair.job for _, repair in asked if repair.job]
         told = working.until_done(jobs, options["patience"])
         shown = [_shown(name, repair, job) for (name, repair), job in zip(asked, told, strict=True)]
-        ok = working.succeeded(told) and not any(each["counts"]["failed"] for each in shown)
+        faulty = any(each["counts"]["failed"] or each["found"].get("unreadable") for each in shown)
+        ok = working.succeeded(told) and not faulty
         self.stdout.write(json.dumps({"ok": ok, "workspaces": shown}, indent=2, default=str))
         if not ok:
             sys.exit(1)

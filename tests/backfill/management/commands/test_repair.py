@@ -7,9 +7,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from backfill.vendors import errors
-from datasets.models import LakeEntry
+from datasets.models import LakeEntry, LakeSegment
 from tests.kit import lake
 from tests.kit.lake import DAY, MONDAY
+from tradenexus import db
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -46,6 +47,14 @@ def test_a_range_that_failed_is_exit_code_1(owner, holed, ranged):
     ranged["ranged"] = errors.NotEntitled("not for you")
     code, told = repair(workspace="first")
     assert (code, told["ok"], told["workspaces"][0]["counts"]["failed"]) == (1, False, 1)
+
+
+def test_an_entry_that_cannot_be_read_is_named_and_exit_code_1(owner, holed, ranged):
+    LakeSegment.everyone.update(damaged_at=db.now())
+    code, told = repair()
+    (one,) = told["workspaces"]
+    assert (code, told["ok"], one["counts"]["failed"]) == (1, False, 0)
+    assert one["found"]["unreadable"][0]["entry"] == "crypto_bars_1d/X:A"
 
 
 def test_who_is_meant_must_be_there(owner):
