@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import date
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from django.db.models import Count, Q
 
-from datasets.models import BulkAction, Dataset, DatasetVersion, ExportBundle, Status, UploadSession
+from datasets.models import (
+    BulkAction,
+    Dataset,
+    DatasetVersion,
+    ExportBundle,
+    LakeCommit,
+    LakeEntry,
+    Snapshot,
+    Status,
+    UploadSession,
+)
 from datasets.models.upload import PARTIAL
 from tradenexus import ids
 from tradenexus.jobs import subjects
@@ -39,6 +51,83 @@ def _wanted(text: str) -> Q:
         except ValueError:
             continue
     return Q(name__icontains=text) | Q(symbols_text__icontains=f"|{text}|")
+
+
+@finder("lake_entries")
+def lake_entries(tenant_id: UUID, text: str, limit: int) -> list[dict[str, Any]]:
+    """Find entries of the lake by a part of VENUE:SYMBOL, by table, by TABLE/VENUE:SYMBOL, or by id."""
+    table, slash, instrument = text.partition("/")
+    named = Q(instrument__icontains=text) | Q(table__iexact=text)
+    named |= Q(table__iexact=table, instrument__icontains=instrument) if slash else Q(instrument=text)
+    wanted = _by_id(LakeEntry, text) or named
+    rows = LakeEntry.of(tenant_id).filter(wanted, updated_at__isnull=False).order_by("instrument", "table")[:limit]
+    return [
+        {
+            "kind": "lake entry",
+            "id": row.ref,
+            "label": f"{row.table}/{row.instrument}",
+            "detail": f"{row.grade or 'not judged'}, {row.rows:,} rows, revision {row.revision}",
+            "url": f"/lakehouse/{row.table}/{quote(row.instrument, safe=':')}/",
+        }
+        for row in rows
+    ]
+
+
+@finder("snapshots")
+def snapshots(tenant_id: UUID, text: str, limit: int) -> list[dict[str, Any]]:
+    """Find snapshots by a part of the run's id, by their own, or by their digest."""
+    wanted = _by_id(Snapshot, text) or Q(name__icontains=text) | Q(digest=text.lower())
+    return [
+        {
+            "kind": "snapshot",
+            "id": row.ref,
+            "label": row.name,
+            "detail": f"{row.state}, {row.entries:,} entries",
+            "url": f"/lakehouse/snapshots/{row.ref}/",
+        }
+        for row in Snapshot.of(tenant_id).filter(wanted).order_by("-created_at", "-id")[:limit]
+    ]
+
+
+@finder("exports")
+def exports(tenant_id: UUID, text: str, limit: int) -> list[dict[str, Any]]:
+    """Find exports by their night (2026-11-20), by id, or by the digest of their manifest."""
+    wanted = _by_id(ExportBundle, text) or Q(manifest_sha256=text.lower())
+    with suppress(ValueError):
+        wanted = Q(night=date.fromisoformat(text))
+    return [
+        {
+            "kind": "export",
+            "id": row.ref,
+            "label": f"{row.night}",
+            "detail": f"{row.state}, {row.files_count:,} files",
+            "url": f"/exports/{row.night}/",
+        }
+        for row in ExportBundle.of(tenant_id).filter(wanted).order_by("-night")[:limit]
+    ]
+
+
+@finder("lake_commits")
+def lake_commits(tenant_id: UUID, text: str, limit: int) -> list[dict[str, Any]]:
+    """Find commits of the lake by their id, or by that of what they came from."""
+    wanted = _by_id(LakeCommit, text) or Q(source=text)
+    return [
+        {
+            "kind": "lake commit",
+            "id": row.ref,
+            "label": f"{row.operation} {row.created_at:%Y-%m-%d %H:%M}Z",
+            "detail": f"{row.summary.get('changed', 0):,} entries changed",
+            "url": f"/lakehouse/commits/{row.ref}/",
+        }
+        for row in LakeCommit.of(tenant_id).filter(wanted).order_by("-created_at", "-id")[:limit]
+    ]
+
+
+def _by_id(model: Any, text: str) -> Q | None:
+    try:
+        return Q(id=ids.decode(model.prefix, text))
+    except ValueError:
+        return None
 
 
 @summary("datasets")

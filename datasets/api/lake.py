@@ -127,14 +127,19 @@ class Commits(QueryView):
 
     @extend_schema(
         operation_id="lake_commits",
-        parameters=[OpenApiParameter("source", str, description="id of what it came from"), *shapes.PAGING],
+        parameters=[
+            OpenApiParameter("source", str, description="id of what it came from"),
+            OpenApiParameter("operation", str, description="as in ingest, promote, release"),
+            *shapes.PAGING,
+        ],
         responses=shapes.page_of(show.CommitSerializer),
     )
     def get(self, request: Request) -> Response:
         """List commits, the newest first."""
         rows = LakeCommit.of(self.actor.tenant_id)
-        if source := request.query_params.get("source", ""):
-            rows = rows.filter(source=source[:64].replace("\0", ""))
+        for name in ("source", "operation"):
+            if value := request.query_params.get(name, ""):
+                rows = rows.filter(**{name: value[:64].replace("\0", "")})
         return pagination.page(request, rows, show.commit)
 
 
@@ -147,6 +152,20 @@ class Commit(QueryView):
     def get(self, request: Request, ref: str) -> Response:
         """Return a commit."""
         return respond(request, {"commit": show.commit(self.find(LakeCommit, ref))})
+
+
+class CommitEntries(QueryView):
+    """What one commit changed."""
+
+    @extend_schema(
+        operation_id="lake_commit_entries",
+        parameters=shapes.PAGING,
+        responses=shapes.page_of(show.ChangedSerializer),
+    )
+    def get(self, request: Request, ref: str) -> Response:
+        """List the entries that a commit changed, each with the revision that it made and the address of its diff."""
+        rows = LakeRevision.objects.filter(commit=self.find(LakeCommit, ref)).select_related("entry")
+        return pagination.page(request, rows, show.changed, ("id",))
 
 
 def _table(table: tables.Table) -> dict[str, Any]:

@@ -12,6 +12,7 @@ urlpatterns = [
     path("v1/lake/entries", lake.Entries.as_view()),
     path("v1/lake/commits", lake.Commits.as_view()),
     path("v1/lake/commits/<str:ref>", lake.Commit.as_view()),
+    path("v1/lake/commits/<str:ref>/entries", lake.CommitEntries.as_view()),
     path("v1/lake/instruments", lake_review.Instruments.as_view()),
     path("v1/lake/instruments/<str:name>", lake_review.InstrumentHistory.as_view()),
     path("v1/lake/quarantine", lake_review.QuarantineList.as_view()),

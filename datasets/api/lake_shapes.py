@@ -77,7 +77,20 @@ class CommitSerializer(serializers.Serializer):
     source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
     jobId = serializers.CharField(allow_null=True)
     summary = serializers.DictField()
+    createdBy = serializers.CharField(allow_null=True)
     createdAt = serializers.DateTimeField()
+
+
+class ChangedSerializer(serializers.Serializer):
+    """What a commit did to one entry."""
+
+    table = serializers.CharField()
+    instrument = serializers.CharField()
+    revision = serializers.IntegerField()
+    rows = serializers.IntegerField()
+    changes = serializers.DictField()
+    vendor = serializers.CharField(allow_blank=True)
+    diff = serializers.CharField(allow_null=True, help_text="address of the diff; null: there is no revision before it")
 
 
 class QuarantineSerializer(serializers.Serializer):
@@ -199,8 +212,17 @@ def commit(row: LakeCommit) -> dict[str, Any]:
         "source": row.source,
         "jobId": row.job_ref or None,
         "summary": row.summary,
+        "createdBy": ids.encode("usr", row.created_by_id) if row.created_by_id else None,
         "createdAt": row.created_at,
     }
+
+
+def changed(row: LakeRevision) -> dict[str, Any]:
+    """Return what a commit did to one entry; the entry must be at hand."""
+    named = {"table": row.entry.table, "instrument": row.entry.instrument, "revision": row.number}
+    kept = row.number - 1 >= max(1, row.entry.oldest_revision)
+    path = f"/v1/lake/{row.entry.table}/{row.entry.instrument}/diff/{row.number - 1}...{row.number}"
+    return {**named, "rows": row.rows, "changes": row.changes, "vendor": row.vendor, "diff": path if kept else None}
 
 
 def quarantine(row: LakeQuarantine) -> dict[str, Any]:

@@ -110,6 +110,7 @@ class EntryPage(Page):
                 ("What is said of the instrument", f"/lakehouse/instruments/{quote(entry.instrument, safe=':')}/"),
                 ("Data quality", "/lakehouse/quality/"),
                 ("Repair gaps", f"/lakehouse/repairs/?entries={quote(str(entry), safe=':/')}"),
+                ("Commits", "/lakehouse/commits/"),
             ],
         }
         return own | context

@@ -81,6 +81,7 @@ PRIMARY = {"label": "Ingest candidates", "url": "/lakehouse/ingests/new/"}
 MENU = [
     ("Promote a version", "/datasets/?state=validated,ready"),
     ("Create a snapshot", "/lakehouse/snapshots/"),
+    ("Commits", "/lakehouse/commits/"),
     ("Gap repair", "/lakehouse/repairs/"),
     ("Exports", "/exports/"),
     ("Vendors", "/vendors/"),

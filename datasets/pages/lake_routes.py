@@ -6,6 +6,7 @@ from django.urls import URLPattern, path
 
 from datasets.pages import (
     fixes,
+    lake_commits,
     lake_diff,
     lake_entry,
     lake_home,
@@ -25,6 +26,8 @@ urlpatterns: list[URLPattern] = [
     path("lakehouse/quality/_codes/", lake_quality.Codes.as_view()),
     path("lakehouse/instruments/", lake_instruments.Registry.as_view()),
     path("lakehouse/instruments/<str:name>/", lake_instruments.History.as_view()),
+    path("lakehouse/commits/", lake_commits.Commits.as_view()),
+    path("lakehouse/commits/<str:ref>/", lake_commits.Commit.as_view()),
     path("lakehouse/quarantine/<str:ref>/", lake_quarantine.Refused.as_view()),
     path("lakehouse/quarantine/<str:ref>/fix/", fixes.FixHeld.as_view()),
     path(_ENTRY, lake_entry.Overview.as_view()),

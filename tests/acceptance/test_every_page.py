@@ -23,6 +23,7 @@ DEEPER = {"publishes/_version/": "dsv", "datasets/views/": "view", "datasets/bul
 DEEPER |= {"lakehouse/quarantine/": "qrt", "lakehouse/instruments/<name>": "ins", "lakehouse/<table>": "lke"}
 DEEPER = {"lakehouse/repairs/": "rpr"} | DEEPER | {"lakehouse/snapshots/": "snap"}
 DEEPER |= {"lakehouse/snapshots/": "snap", "lakehouse/ingests/": "ing"}
+DEEPER |= {"lakehouse/snapshots/": "snap", "lakehouse/commits/": "cmt"}
 OPEN = {"login/", "login/link/<token>/", "logout/", "settings/", "healthz", "readyz"}
 # What the owner may rightly be told 404 or 409: there is no such part of this thing (yet).
 MAY_BE_ABSENT = ("rejects", "accept/", "export/", "diff/", "quality/", "_sniff/", "sniff/", "sample/", "validate/")

@@ -130,6 +130,7 @@ ROWS: dict[str, tuple[str | None, dict]] = {
     "v1/lake/entries": (None, {}),
     "v1/lake/commits": (None, {}),
     "v1/lake/commits/<ref>": ("cmt", {}),
+    "v1/lake/commits/<ref>/entries": ("cmt", {}),
     "v1/lake/instruments": (None, {"name": "X:NEW", "type": "spot"}),
     "v1/lake/instruments/<name>": ("ins", {}),
     "v1/lake/quarantine": (None, {}),

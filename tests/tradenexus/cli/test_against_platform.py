@@ -221,6 +221,8 @@ def test_rows_go_into_the_lake_and_come_out_again(server, nexus, home):
     assert nexus("lake", "diff", entry, "1...2", "--show", "columns").code == 0
     assert [nexus("lake", "diff", entry, span).code for span in ("1..2", "1...9")] == [2, 5]
     assert [each["operation"] for each in nexus("lake", "commits", "--json").json] == ["release", "promote"]
+    (made,) = nexus("lake", "commits", "--operation", "release", "--json").json
+    assert nexus("lake", "commit", made["id"], "--json").json[0]["changes"]["added"] == 1440
     assert nexus("lake", "instruments", "BINANCE:BTC-USD", "--json").json[0]["type"] == "spot"
     assert nexus("lake", "describe", "X:ES", "--type", "futures", "--calendar", "CMES", "--tick", "0.25").code == 0
     assert nexus("lake", "list", "--grade", "RED", "--json").json == []

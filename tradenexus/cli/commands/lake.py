@@ -65,6 +65,14 @@ COMMITS = (
     Column("REPLACED", "summary.replaced", right=True),
     Column("REFUSED", "summary.quarantined", right=True),
 )
+CHANGED = (
+    Column("ENTRY", "entry"),
+    Column("REV", "revision", right=True),
+    Column("ADDED", "changes.added", right=True),
+    Column("REPLACED", "changes.replaced", right=True),
+    Column("REMOVED", "changes.removed", right=True, drop=1),
+    Column("ROWS", "rows", right=True, drop=2),
+)
 HELD = (
     Column("ID", "id"),
     Column("ENTRY", "entry"),
@@ -195,12 +203,25 @@ def diff(
 def commits(
     ctx: typer.Context,
     source: Annotated[str | None, typer.Option(help="Only those that came from this id, as dsv_...")] = None,
+    operation: Annotated[str | None, typer.Option(help="As in ingest, promote or release.")] = None,
     limit: params.Limit = 50,
 ) -> None:
     """List changes of the lake, the newest first. Example: nexus lake commits"""
     nx = invocation.of(ctx)
-    items = list(nx.client.pages("/v1/lake/commits", {"source": source}, limit=limit))
-    nx.out.rows(items, COMMITS, f"{len(items)} commits")
+    items = list(nx.client.pages("/v1/lake/commits", {"source": source, "operation": operation}, limit=limit))
+    nx.out.rows(items, COMMITS, f"{len(items)} commits - Web: {nx.web('lakehouse', 'commits')}")
+
+
+@app.command()
+def commit(
+    ctx: typer.Context,
+    ref: Annotated[str, typer.Argument(metavar="COMMIT", help="cmt_... as `nexus lake commits` lists it.")],
+    limit: params.Limit = 200,
+) -> None:
+    """List the entries that one commit changed. Example: nexus lake commit cmt_..."""
+    nx = invocation.of(ctx)
+    items = [_named(each) for each in nx.client.pages(f"/v1/lake/commits/{ref}/entries", limit=limit)]
+    nx.out.rows(items, CHANGED, f"{len(items)} entries - Web: {nx.web('lakehouse', 'commits', ref)}")
 
 
 @app.command()
