@@ -14,7 +14,7 @@ from datasets.api import returns
 from datasets.lake import frozen
 from datasets.models import Snapshot, SnapshotMember, SnapshotState
 from datasets.reads import time_text
-from datasets.snapshots import asking, fitness, folders, freeze, keeping, materialise, verify
+from datasets.snapshots import asking, fitness, folders, freeze, keeping, materialise, uses, verify
 from tradenexus import db, ids
 from tradenexus.jobs import api as jobs
 from tradenexus.rest import idempotency, pagination, shapes
@@ -103,6 +103,22 @@ class ReasonRequest(serializers.Serializer):
 
 ANSWER = shapes.answer_of("SnapshotAnswer", snapshot=SnapshotSerializer())
 STARTED = shapes.answer_of("SnapshotStarted", snapshot=SnapshotSerializer(), job=jobs.JobSerializer())
+
+
+class SnapshotUseSerializer(serializers.Serializer):
+    """One thing that was made of a snapshot."""
+
+    kind = serializers.ChoiceField([uses.MATRIX, uses.FILES])
+    id = serializers.CharField(help_text="of the matrix, or of the job that put the files down")
+    label = serializers.CharField()  # type: ignore[assignment]
+    state = serializers.ChoiceField(["building", "ready", "failed", "gone"])
+    jobId = serializers.CharField(allow_null=True)
+    createdAt = serializers.DateTimeField()
+
+
+DETAIL = shapes.answer_of(
+    "SnapshotDetailAnswer", snapshot=SnapshotSerializer(), usedBy=SnapshotUseSerializer(many=True)
+)
 MANIFEST = shapes.answer_of(
     "SnapshotManifest", digest=serializers.CharField(), manifest=serializers.DictField(child=serializers.JSONField())
 )
@@ -166,6 +182,7 @@ class SnapshotList(TenantView):
             OpenApiParameter("name", str, description="exactly this run's id"),
             OpenApiParameter("state", str, enum=SnapshotState.values),
             OpenApiParameter("instrument", str, description="only those that hold it: VENUE:SYMBOL"),
+            OpenApiParameter("asOf", str, description="only those that had been made by then; states are of today"),
         ],
         responses=shapes.page_of(SnapshotSerializer),
     )
@@ -177,6 +194,8 @@ class SnapshotList(TenantView):
             rows = rows.filter(name=asked["name"])
         if asked["state"]:
             rows = rows.filter(state=asked["state"])
+        if as_of := request.query_params.get("asOf", ""):
+            rows = rows.filter(created_at__lte=asking.moment("asOf", as_of))
         if asked["instrument"]:
             held = SnapshotMember.objects.filter(entry__instrument=asked["instrument"])
             rows = rows.filter(id__in=held.filter(entry__tenant_id=self.actor.tenant_id).values("snapshot_id"))
@@ -205,10 +224,11 @@ class SnapshotList(TenantView):
 class SnapshotDetail(TenantView):
     """One snapshot."""
 
-    @extend_schema(operation_id="snapshots_get", responses=ANSWER)
+    @extend_schema(operation_id="snapshots_get", responses=DETAIL)
     def get(self, request: Request, ref: str) -> Response:
-        """Return a snapshot."""
-        return respond(request, {"snapshot": render(self.find(Snapshot, ref))})
+        """Return a snapshot and what uses it: matrices of returns, and folders of its files."""
+        snapshot = self.find(Snapshot, ref)
+        return respond(request, {"snapshot": render(snapshot), "usedBy": uses.of(snapshot)})
 
     @extend_schema(operation_id="snapshots_expire", request=None, responses={200: ANSWER})
     def delete(self, request: Request, ref: str) -> Response:

@@ -2,8 +2,7 @@
 
 from datasets.models.bulk import BulkAction, BulkItem, ItemState
 from datasets.models.dataset import Dataset, DatasetVersion, Status, VersionFile
-from datasets.models.export import ExportBundle, ExportFile, ExportPull, ExportState
-from datasets.models.export import MIRROR, ExportBundle, ExportFile, ExportState
+from datasets.models.export import MIRROR, ExportBundle, ExportFile, ExportPull, ExportState
 from datasets.models.instrument import Instrument
 from datasets.models.lake import (
     Grade,

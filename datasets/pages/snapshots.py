@@ -11,7 +11,7 @@ from django.urls import path
 from datasets.market import tables as lake_tables
 from datasets.models import LakeEntry, ReturnsMatrix, Snapshot, SnapshotMember, SnapshotState
 from datasets.reads import time_text
-from datasets.snapshots import asking, fitness, folders, freeze, keeping, materialise, verify
+from datasets.snapshots import asking, fitness, folders, freeze, keeping, materialise, uses, verify
 from tradenexus import db
 from tradenexus.errors import BadRequest, Conflict, NotFound, ProblemError
 from tradenexus.jobs.models import LIVE, Job
@@ -36,10 +36,14 @@ class SnapshotList(Page):
         rows = Snapshot.of(self.actor.tenant_id)
         state = self.query.get("state", "")
         shown = rows.filter(state=state) if state in SnapshotState.values else rows
+        as_of = self.query.get("as_of", "").strip()
+        if as_of:
+            shown = shown.filter(created_at__lte=asking.moment("as_of", as_of))
         held = LakeEntry.of(self.actor.tenant_id).filter(revision__gt=0)
         return {
             "pager": tables.page(self.request, shown),
             "state_asked": state,
+            "as_of": as_of,
             "states": SnapshotState.values,
             "grades": fitness.GRADES,
             "offered": sorted(held.order_by().values_list("table", flat=True).distinct()) or sorted(lake_tables.TABLES),
@@ -93,6 +97,7 @@ class SnapshotPage(Page):
             "end": time_text(snapshot.end_ns),
             "pager": tables.page(self.request, members, ("number",)),
             "matrices": ReturnsMatrix.of(self.actor.tenant_id).filter(snapshot=snapshot).order_by("-created_at")[:20],
+            "uses": uses.of(snapshot),
             "job": jobs.filter(state__in=LIVE).first(),
             "files": jobs.filter(kind=materialise.JOB, state="succeeded").first(),
             "layouts": folders.LAYOUTS,

@@ -21,3 +21,9 @@ def instant(field: str, raw: str) -> int:
     if not -(2**63) <= ns < 2**63:
         raise BadRequest(f"{field} is out of reach", {"fields": {field: [raw[:40]]}})
     return ns
+
+
+def moment(field: str, raw: str) -> datetime:
+    """Return what `instant` does as an aware time; what is finer than a microsecond is left out."""
+    seconds, rest = divmod(instant(field, raw), 10**9)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1_000)

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets.models import ReturnsMatrix, Snapshot
+from datasets.snapshots import keeping
 from tests.kit.stocked import NAMES, TABLE, closes
 from tests.lona.worker import work
 from tradenexus.jobs.models import Job
@@ -35,6 +36,7 @@ def test_a_run_freezes_what_it_needs(stocked, owner):
     assert (made["start"], made["end"]) == ("2024-10-07T00:00:00Z", "2025-11-11T00:00:00Z")
     at = f"/v1/snapshots/{made['id']}"
     assert owner.api.get(at).json()["snapshot"] == made
+    assert owner.api.get(at).json()["usedBy"] == []
     page = owner.api.get(f"{at}/members?limit=4").data
     assert [each["instrument"] for each in page["items"]] == [NAMES[0], NAMES[0], NAMES[1], NAMES[1]]
     rest = owner.api.get(f"{at}/members?limit=4&cursor={page['nextCursor']}").data
@@ -105,6 +107,33 @@ def test_verify_and_materialise_are_jobs(at, owner, settings, tmp_path):
     assert owner.api.get(at).json()["snapshot"]["verifiedAt"]
     assert post(owner, f"{at}:materialise", {"folder": "x"}, 400)["error"]["code"] == "SNAPSHOT_FOLDER_REFUSED"
     assert post(owner, f"{at}:materialise", {"layout": "csv"}, 400)["error"]["code"] == "VALIDATION_ERROR"
+
+
+def test_it_names_what_uses_it(at, owner, stranger, settings, tmp_path):
+    settings.NEXUS_HOME = tmp_path / "home"
+    for _ in range(2):  # the same folder again is one use
+        post(owner, f"{at}:materialise", {"layout": "single"}, 202)
+        work()
+    (files,) = owner.api.get(at).json()["usedBy"]
+    assert (files["kind"], files["state"]) == ("files", "ready")
+    assert files["label"].startswith(str(tmp_path))
+    post(owner, f"{at}/returns-matrix", {"candidates": list(NAMES)}, 202)
+    told = owner.api.get(at).json()["usedBy"]
+    assert [(each["kind"], each["state"]) for each in told] == [("returns-matrix", "building"), ("files", "ready")]
+    post(owner, f"{at}:materialise", {"layout": "segments"}, 202)
+    assert [each["state"] for each in owner.api.get(at).json()["usedBy"]] == ["building", "building", "ready"]
+    work()
+    owner.api.delete(at)
+    keeping.sweep("test")
+    assert {each["state"] for each in owner.api.get(at).json()["usedBy"]} == {"ready", "gone"}
+    assert stranger.api.get(at).status_code == 404
+
+
+def test_the_list_is_shown_as_it_was(at, owner):
+    made = owner.api.get(at).json()["snapshot"]["createdAt"]
+    assert len(owner.api.get("/v1/snapshots", {"asOf": made}).json()["items"]) == 1
+    assert owner.api.get("/v1/snapshots?asOf=2024-01-01").json()["items"] == []
+    assert owner.api.get("/v1/snapshots?asOf=soon").status_code == 400
 
 
 def test_pin_unpin_and_expire(at, owner, viewer):

@@ -35,6 +35,9 @@ def test_the_form_freezes_and_leads_to_the_snapshot(stocked, owner, browse):
     assert "nexus snapshot verify run-1 --wait" in told
     assert "run-1" in text_of(browser.get("/lakehouse/snapshots/?state=frozen"))
     assert snapshot.ref not in text_of(browser.get("/lakehouse/snapshots/?state=expired"))
+    assert "Nothing was made of it yet" in told
+    assert "No snapshot had been made by then" in text_of(browser.get("/lakehouse/snapshots/?as_of=2024-01-01"))
+    assert browser.get("/lakehouse/snapshots/?as_of=soon").status_code == 400
 
 
 def test_a_refusal_names_every_fault_and_keeps_what_was_typed(stocked, owner, browse):

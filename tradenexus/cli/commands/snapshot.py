@@ -47,6 +47,13 @@ MEMBERS = (
     Column("LAST", "segment.last", drop=5),
     Column("SHA-256", "segment.sha256", drop=1),
 )
+USES = (
+    Column("WHAT", "kind"),
+    Column("STATE", "state", state=True),
+    Column("WHEN", "createdAt"),
+    Column("LABEL", "label"),
+    Column("ID", "id", drop=1),
+)
 MATRIX = (
     Column("id", "id"),
     Column("state", "state", state=True),
@@ -101,11 +108,13 @@ def list_(
     ctx: typer.Context,
     state: Annotated[str | None, typer.Option(help="frozen or expired.")] = None,
     instrument: Annotated[str | None, typer.Option(help="Only those that hold it.")] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Only those that had been made by then.")] = None,
     limit: params.Limit = 50,
 ) -> None:
     """List snapshots, newest first. Example: nexus snapshot list --instrument XNYS:AIG"""
     nx = invocation.of(ctx)
-    items = list(nx.client.pages("/v1/snapshots", {"state": state, "instrument": instrument}, limit=limit))
+    asked = {"state": state, "instrument": instrument, "asOf": as_of}
+    items = list(nx.client.pages("/v1/snapshots", asked, limit=limit))
     nx.out.rows(items, COLUMNS, f"{len(items)} snapshots - Web: {nx.web('lakehouse', 'snapshots')}")
 
 
@@ -114,11 +123,16 @@ def show(
     ctx: typer.Context,
     snapshot: Snap,
     members: Annotated[bool, typer.Option("--members", help="List its segments with their checksums.")] = False,
+    uses: Annotated[bool, typer.Option("--uses", help="List what was made of it.")] = False,
     limit: params.Limit = 1000,
 ) -> None:
-    """Show one snapshot, or what it holds. Example: nexus snapshot show run-1 --members"""
+    """Show one snapshot, what it holds, or what uses it. Example: nexus snapshot show run-1 --members"""
     nx = invocation.of(ctx)
     found = _find(nx, snapshot)
+    if uses:
+        used = nx.client.get(f"/v1/snapshots/{found['id']}")["usedBy"]
+        nx.out.rows(used, USES, f"{len(used)} uses - Web: {nx.web('lakehouse', 'snapshots', found['id'])}")
+        return
     if not members:
         _show(nx, found)
         return
