@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -112,8 +113,7 @@ class _Step:
         since = LakeRevision.objects.filter(entry=entry, number__gte=revision).aggregate(at=Min("created_at"))["at"]
         if since is None:
             return []
-        began = self._began()
-        return [row for row, at in began if at >= since and _holds(row, entry)]
+        return [row for row, at in self._all_begun if at >= since and _holds(row, entry)]
 
     # --- what they were made of
 
@@ -190,7 +190,11 @@ class _Step:
     def _exports(self) -> Any:
         return ExportBundle.of(self.tenant_id).filter(state=ExportState.READY).order_by("-night")
 
-    def _began(self, keys: Iterable[UUID] | None = None) -> list[tuple[ExportBundle, datetime]]:
+    @cached_property
+    def _all_begun(self) -> list[tuple[ExportBundle, datetime]]:
+        return self._began(None)
+
+    def _began(self, keys: Iterable[UUID] | None) -> list[tuple[ExportBundle, datetime]]:
         """Return ready bundles with the time at which their job was begun, as far as that is known."""
         rows = list(self._exports() if keys is None else self._exports().filter(id__in=keys))
         wanted = decoded(Job.prefix, [row.job_ref for row in rows])
