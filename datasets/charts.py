@@ -116,13 +116,13 @@ def of_entry(
     """Return at most `most` (<= 5,000) bars of an entry in [start, end) ns, shaped as those of `chart`.
 
     At most about READ_ROWS rows are read, the newest of the range: `cut` says that there are earlier ones, `revision`
-    which revision was read. Refuses NotAdjustable, RangeReversed, NotFound for a time before the entry was there.
+    which was read. Refuses NotAdjustable, SplitUnwitnessed, RangeReversed, NotFound for a time before it was there.
     """
     if not 1 <= most <= MAX_BARS:
         raise BadRequest(f"limit must be from 1 to {MAX_BARS}", {"fields": {"limit": [str(most)]}})
     if start is not None and end is not None and start >= end:
         raise RangeReversed("start must be before end")
-    change = adjusting.of_entry(entry, adjustment, as_of)
+    change = adjusting.of_entry(entry, adjustment, as_of, start)
     located = scan.locate(entry, start, end, as_of)
     part, cut = _newest(located)
     table = tables.find(entry.table)

@@ -54,6 +54,7 @@ class Covered(serializers.Serializer):
     )
     changed = serializers.BooleanField(help_text="whether this build changed a row of it")
     fault = serializers.CharField(allow_null=True, help_text="why its bars could not be read")
+    heldBack = serializers.CharField(allow_null=True, help_text="why nothing is derived of it: a suspected split")
 
 
 class Coverage(serializers.Serializer):

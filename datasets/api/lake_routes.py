@@ -25,6 +25,7 @@ urlpatterns = [
     path(f"{ENTRY}/rows", lake_rows.Rows.as_view()),
     path(f"{ENTRY}/partitions", lake.Partitions.as_view()),
     path(f"{ENTRY}/partitions/<str:session>/override", lake_review.Override.as_view()),
+    path(f"{ENTRY}/suspects", lake.Suspects.as_view()),
     path(f"{ENTRY}/revisions", lake.Revisions.as_view()),
     path(f"{ENTRY}/diff/<str:span>", lake_diff.Diff.as_view()),
 ]

@@ -54,8 +54,8 @@ class Rows(LakeView):
         known = snapshot.created_at if snapshot else as_of
         columns = [name for name in asked.get("columns", "").split(",") if name] or None
         scan.check_columns(entry, columns)
-        change = adjusting.of_entry(entry, asked.get("adjustment") or adjusting.RAW, known)
         start, skip = self._begin()
+        change = adjusting.of_entry(entry, asked.get("adjustment") or adjusting.RAW, known, start)
         end = self.moment("end")
         part = frozen.locate(snapshot, entry, start, end) if snapshot else scan.locate(entry, start, end, as_of)
         if media == sending.JSON:

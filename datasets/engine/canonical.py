@@ -7,14 +7,18 @@ bytes as they pass, not by a second read. Durability (fsync, rename) is the stor
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasets.market import schemas
+
+_TAIL = 1 << 16  # where a footer usually lies whole
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,29 @@ class CanonicalWriter:
             self._t0 = _ns(times[0])
         self._t1 = _ns(times[-1])
         self._rows += group.num_rows
+
+
+def footer_of(handle: BinaryIO) -> tuple[int, str]:
+    """Return a file's size and the SHA-256 of its Parquet footer, "" where there is none."""
+    size = handle.seek(0, io.SEEK_END)
+    handle.seek(max(0, size - _TAIL))
+    tail = _all_of(handle, min(size, _TAIL))
+    if size < 12 or tail[-4:] != b"PAR1":
+        return size, ""
+    length = int.from_bytes(tail[-8:-4], "little") + 8
+    if length > size:
+        return size, ""
+    if length > len(tail):
+        handle.seek(size - length)
+        tail = _all_of(handle, length)
+    return size, hashlib.sha256(tail[-length:]).hexdigest()
+
+
+def _all_of(handle: BinaryIO, count: int) -> bytes:
+    data = bytearray()
+    while len(data) < count and (more := handle.read(count - len(data))):
+        data += more
+    return bytes(data)
 
 
 def writer(path: str | Path, kind: str, metadata: dict[str, str]) -> CanonicalWriter:

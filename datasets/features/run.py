@@ -19,8 +19,9 @@ from datasets.engine import children, executor, handover
 from datasets.features import inputs, registry
 from datasets.features.inputs import Source
 from datasets.features.registry import Feature
-from datasets.lake import commit, rules, scan
+from datasets.lake import commit, rules, scan, sound
 from datasets.lake.offers import Offer
+from datasets.lake.suspects import SplitUnwitnessed
 from datasets.market import instruments as names
 from datasets.market.times import time_text
 from datasets.models import LakeEntry
@@ -122,7 +123,9 @@ def _batch(
             moved.append(source)
     folder = run.work_dir() / f"batch-{some[0].id.hex}"
     for number, (source, made) in enumerate(_computed(run, feature, moved, folder)):
-        changed = "fault" not in made and _commit(run, feature, source, made, folder / f"commit-{number}", totals)
+        changed = not {"fault", "held"} & set(made) and _commit(
+            run, feature, source, made, folder / f"commit-{number}", totals
+        )
         told[source.entry.instrument] = _line(feature, source, made, changed)
     return [told[source.entry.instrument] for source in todo]
 
@@ -130,7 +133,8 @@ def _batch(
 def _computed(
     run: Any, feature: Feature, some: Sequence[Source], folder: Path
 ) -> Iterator[tuple[Source, dict[str, Any]]]:
-    """Yield each source with what a child made of it; {fault} where its bytes are damaged or gone."""
+    """Yield each source with what a child made of it; {fault} where its bytes are damaged or gone, {held} where a
+    suspected split has no second witness."""
     folder.mkdir(parents=True, exist_ok=True)
     works, sound = [], []
     with ExitStack() as stack:
@@ -140,6 +144,8 @@ def _computed(
                 sound.append(source)
             except (scan.SegmentDamaged, blobs.BlobMissing) as fault:
                 yield source, {"fault": fault.message}
+            except SplitUnwitnessed as fault:
+                yield source, {"held": fault.message}
         if not works:
             return
         (built,) = executor.run(
@@ -154,7 +160,7 @@ def _computed(
 
 
 def _work(source: Source, stack: ExitStack) -> dict[str, Any]:
-    paths = [stack.enter_context(blobs.local(each.key)) for each in inputs.members(source)]
+    paths = [stack.enter_context(sound.local(each)) for each in inputs.members(source)]
     return {
         "table": source.entry.table,
         "calendar": source.entry.calendar,
@@ -203,6 +209,7 @@ def _line(feature: Feature, source: Source, made: dict[str, Any], changed: bool)
         **{name: made[name] for name in ("bars", "rows", "warmUp", "missing")},
         "changed": changed,
         "fault": made.get("fault"),
+        "heldBack": made.get("held"),
     }
 
 

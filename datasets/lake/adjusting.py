@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from datasets.lake import scan, state
+from datasets.lake import scan, state, suspects
 from datasets.market import intervals, tables
 from datasets.models import Instrument, LakeEntry
 from tradenexus.errors import BadRequest, NotFound
@@ -64,10 +64,13 @@ class Adjustment:
         return rows
 
 
-def of_entry(entry: LakeEntry, kind: str, as_of: datetime | None = None) -> Adjustment | None:
+def of_entry(
+    entry: LakeEntry, kind: str, as_of: datetime | None = None, start_ns: int | None = None
+) -> Adjustment | None:
     """Return the adjustment of an entry's rows (as they were known at a time), None when nothing is to be done.
 
-    NotAdjustable for a kind nobody knows, or a table without prices.
+    NotAdjustable for a kind nobody knows, or a table without prices; SplitUnwitnessed where splits are to be taken out
+    and a suspected one lies after `start_ns` (None: the first row).
     """
     if kind not in KINDS:
         raise NotAdjustable(f"adjustment is one of {', '.join(KINDS)}", {"adjustment": kind[:32]})
@@ -76,11 +79,15 @@ def of_entry(entry: LakeEntry, kind: str, as_of: datetime | None = None) -> Adju
     table = tables.find(entry.table)
     if not _PRICES & set(table.names):
         raise NotAdjustable(f"{entry.table} holds no prices to adjust", {"table": entry.table})
-    events = _events(entry, as_of)
-    if entry.last_ns is None or not events:
+    if entry.last_ns is None:
         return None
-    zone = _zone(entry)
+    events, zone = _events(entry, as_of), _zone(entry)
     last = _last_day(entry, zone, as_of)
+    if kind in (SPLIT, ALL):
+        known = {day: value for day, action, value in events if action == "split"}
+        suspects.refuse_across(entry, start_ns, last, known)
+    if not events:
+        return None
     events = [each for each in events if each[0] <= last]
     closes = _closes(entry, [day for day, action, _ in events if action == "dividend"], zone, as_of)
     return _factors(events, closes, kind, zone)

@@ -211,6 +211,7 @@ class _Work:
     def finish(self) -> dict[str, Any]:
         old = self._standing(self.joined)
         self._compare(old)
+        self.before.standing = self._last_closes(old)
         judging.judge(self.table, self.new, self.found, self.limits, self.before, self._splits())
         # Of a fill, sessions that nothing is added to were only looked at: their verdicts stand.
         added = set(self.offered_days.tolist())
@@ -259,6 +260,14 @@ class _Work:
         out = [each for each in self.found if each.day in refused]
         held = marking.of_sessions(self.number, self.table, self.new, out, old)
         return [*entered, *({**each, "stands": False} for each in held)]
+
+    def _last_closes(self, old: pa.Table) -> dict[int, float]:
+        """Return the last price of each session that stands among the offered ones, by day."""
+        price = "close" if self.table.family == tables.BARS else "price"
+        if price not in self.table.names:
+            return {}
+        prices = old.column(price).to_numpy()
+        return {each.day: float(prices[each.stop - 1]) for each in judging.sessions(self._days(old))}
 
     def _splits(self) -> dict[int, float]:
         """Return the splits that the lake knows of this instrument, by day."""
@@ -320,7 +329,9 @@ class _Work:
             if standing.get(span) == written.sha256:
                 path.unlink()
                 continue
-            made.append({"spanStartNs": span, **_facts(written)})
+            with path.open("rb") as handle:
+                _, footer = canonical.footer_of(handle)
+            made.append({"spanStartNs": span, "footer": footer, **_facts(written)})
         return made
 
     def _quarantine(self, refused: set[int]) -> list[dict[str, Any]]:
@@ -376,6 +387,8 @@ def write(path: Path, table: Table, instrument: str, rows: pa.Table, *, refused:
         "nexus.schema": str(table.version),
         "nexus.instrument": instrument,
         "nexus.ts": "ns UTC open" if table.family == tables.BARS else "ns UTC",
+        # makes the footer this file's own: sizes and statistics of two revisions may be the same
+        "nexus.content": merging.digest(rows),
         **({"nexus.interval": table.interval} if table.interval else {}),
     }
     writer = canonical.CanonicalWriter(path, form, told)

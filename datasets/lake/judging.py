@@ -42,11 +42,15 @@ class Session:
 
 @dataclass
 class Before:
-    """What came before the rows that are judged: the last good close, and session volumes, the newest last."""
+    """What came before the rows that are judged: the last good close, and session volumes, the newest last.
+
+    `standing` are last closes of the lake's own sessions, by day: where offered rows are refused, those stay.
+    """
 
     close: float | None = None
     volumes: list[float] = field(default_factory=list)
     closes: list[float] = field(default_factory=list)
+    standing: dict[int, float] = field(default_factory=dict)
 
 
 def sessions(days: np.ndarray) -> list[Session]:
@@ -110,6 +114,7 @@ class _Walk:
 
     def step(self, session: Session, closes: np.ndarray, bars: dict[str, np.ndarray]) -> None:
         if {"BAD_VALUES", "CONTAMINATED", "ADJUSTMENT_MIXED"} & set(session.codes):
+            self._stays(session)
             return
         own = closes[session.start : session.stop]
         split = self.splits.get(session.day, 1.0)
@@ -122,6 +127,7 @@ class _Walk:
         worst = max(float(ratios.max()), 1 / float(ratios.min())) if len(ratios) else 1.0
         if worst > self.up:
             session.add("TOXIC", f"moves by a factor of {worst:.6g} against the last good price")
+            self._stays(session)
             return
         if bars:
             volume = float(np.nansum(bars["volume"][session.start : session.stop]))
@@ -135,6 +141,10 @@ class _Walk:
         self._sign(session, own, prior)
         self.before.close = float(own[-1])
         self.before.closes = [*self.before.closes[1 - HISTORY :], float(own[-1])]
+
+    def _stays(self, session: Session) -> None:
+        """Go on from what the lake has of a refused session, if it has one."""
+        self.before.close = self.before.standing.get(session.day, self.before.close)
 
     def _sign(self, session: Session, own: np.ndarray, prior: float | None) -> None:
         if (own <= 0).any() and prior is not None and prior > 0:

@@ -5,6 +5,7 @@ The gravest code of a partition is its `code`; RED ones keep its rows out of the
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -93,3 +94,11 @@ def score(codes: list[str], rows: int, expected: int) -> float:
     complete = 100.0 * min(1.0, rows / expected) if expected > 0 else 100.0
     flags = sum(1 for code in codes if STATUS[code] == AMBER and code != "MISSING_ROWS")
     return max(0.0, round(complete - FLAG_COST * flags, 2))
+
+
+def is_split(step: float | None, split: float) -> bool:
+    """Tell whether a split (new shares for one old) explains a step of prices; True where the step is not known.
+
+    Explained is what is left within 30 %, below which no step is suspected.
+    """
+    return split > 0 and (step is None or abs(math.log(step * split)) < math.log(1.3))

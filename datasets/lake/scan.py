@@ -18,6 +18,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Model, Q, QuerySet
 
+from datasets.lake import sound
 from datasets.lake.offers import SegmentDamaged
 from datasets.market import instruments, tables
 from datasets.models import LakeEntry, LakeMember, LakeRevision, LakeSegment
@@ -172,9 +173,7 @@ def _tables(
     cut = (start is not None and segment.t0_ns < start) or (end is not None and segment.t1_ns >= end)
     try:
         with blobs.readable(segment.key) as source:
-            size = source.stat().st_size if isinstance(source, Path) else segment.size_bytes
-            if segment.damaged_at or size != segment.size_bytes:
-                raise pa.ArrowInvalid("not the bytes that were written")
+            sound.check(segment, source)
             whole = not cut and segment.rows <= CHUNK_ROWS and 2 * len(wanted) > len(table.names)
             with _opened(source, whole=whole) as reader:
                 known = reader.schema_arrow.names

@@ -132,6 +132,7 @@ def _segments(
             rows[number, made["spanStartNs"]] = LakeSegment(
                 tenant_id=commit.tenant_id,
                 sha256=made["sha256"],
+                footer=made["footer"],
                 key=made["key"],
                 table=entry.table,
                 instrument=entry.instrument,

@@ -17,6 +17,8 @@ from datasets.market.tables import Table
 
 _SAME = 1e-6
 _STEADY = 1e-3
+_STEP = 3e-3  # a smaller change of a factor is the rounding of adjusted prices
+_LONG = 10  # rows that a factor holds on average, or it is none
 
 
 def is_red(session: Session) -> bool:
@@ -25,9 +27,10 @@ def is_red(session: Session) -> bool:
 
 
 def mixed_adjustment(table: Table, old: pa.Table, new: pa.Table, found: list[Session]) -> None:
-    """Note ADJUSTMENT_MIXED when offered closes are the lake's times one steady factor: they are adjusted prices.
+    """Note ADJUSTMENT_MIXED when offered closes are the lake's times a factor that is steady for long: adjusted prices.
 
-    With one factor for all shared rows everything offered is refused; with a factor for some rows only those sessions.
+    The factor may change at the dates of splits and dividends. With one for all shared rows everything offered is
+    refused; with a factor for some rows only those sessions.
     """
     if table.family != tables.BARS:
         return
@@ -36,14 +39,23 @@ def mixed_adjustment(table: Table, old: pa.Table, new: pa.Table, found: list[Ses
         return
     ratio = new.column("close").to_numpy()[at_new] / old.column("close").to_numpy()[at_old]
     off = np.abs(ratio - 1) > 0.01
-    if off.sum() < 3 or np.ptp(ratio[off]) > _STEADY * np.median(ratio[off]):
+    if off.sum() < 3 or not _steady(ratio, off):
         return
-    factor = float(np.median(ratio[off]))
     whole = bool(off.all())
     for session in found:
-        inside = (at_new >= session.start) & (at_new < session.stop)
-        if whole or (inside & off).any():
+        inside = (at_new >= session.start) & (at_new < session.stop) & off
+        if whole or inside.any():
+            factor = float(np.median(ratio[inside if inside.any() else off]))
             session.add("ADJUSTMENT_MIXED", f"closes are {factor:.6g} times those of the lake")
+
+
+def _steady(ratio: np.ndarray, off: np.ndarray) -> bool:
+    """Tell whether ratios that are off one are one number, or few numbers each for long."""
+    if np.ptp(ratio[off]) <= _STEADY * np.median(ratio[off]):
+        return True
+    steps = np.flatnonzero(np.abs(np.diff(np.log(ratio))) > _STEP) + 1
+    runs = [run for run in np.split(np.arange(len(ratio)), steps) if off[run].any()]
+    return len(runs) * _LONG <= off.sum() and all(np.ptp(ratio[run]) <= _STEP * np.median(ratio[run]) for run in runs)
 
 
 def vendors_differ(

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.conf import settings
 
 from datasets.engine import children, executor, handover
-from datasets.lake import commit, scan, state
+from datasets.lake import commit, scan, sound, state
 from datasets.maintenance import records
 from datasets.maintenance.fsck import Watch, unwatched
 from datasets.market import dates, instruments, tables
@@ -81,9 +81,7 @@ def _in_child(works: list[dict[str, Any]], watch: Watch) -> list[dict[str, Any]]
 
 def _work(entry: LakeEntry, instrument: Instrument | None, whole: bool, stack: ExitStack) -> dict[str, Any]:
     def local(segment: LakeSegment) -> handover.Input:
-        if segment.damaged_at:
-            raise scan.SegmentDamaged(f"a segment of {entry} is damaged", {"segment": segment.ref})
-        return handover.reads(stack.enter_context(blobs.local(segment.key)))
+        return handover.reads(stack.enter_context(sound.local(segment)))
 
     members = LakeMember.objects.filter(entry=entry, until_revision=None).select_related("segment")
     read = list(members.order_by("-span_start_ns")[: None if whole else _FILES[tables.find(entry.table).span]])

@@ -42,4 +42,10 @@ class Migration(migrations.Migration):
             model_name='lakepartition',
             index=models.Index(condition=models.Q(('mark__isnull', False)), fields=['mark'], name='lake_partition_by_mark'),
         ),
+        migrations.AddField(
+            model_name='lakesegment',
+            name='footer',
+            field=models.CharField(blank=True, default='', max_length=64),
+            preserve_default=False,
+        ),
     ]

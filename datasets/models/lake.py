@@ -91,6 +91,7 @@ class LakeSegment(TenantOwned):
 
     prefix = "seg"
     sha256 = models.CharField(max_length=64)
+    footer = models.CharField(max_length=64, blank=True)  # SHA-256 of the Parquet footer, which every read compares
     key = models.CharField(max_length=255)
     table = models.CharField(max_length=48)
     instrument = models.CharField(max_length=97)

@@ -11,7 +11,7 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from datasets import charts, reads
-from datasets.lake import adjusting, ledger, rules, scan, state
+from datasets.lake import adjusting, ledger, rules, scan, state, suspects
 from datasets.market import dates
 from datasets.market import tables as lake_tables
 from datasets.models import LakeEntry, LakePartition, LakeRevision
@@ -38,6 +38,8 @@ SEGMENTS = 400
 class Drawing(EntryPage):
     """What the chart is asked for, in its own query: a stretch, how prices are adjusted, the time that is looked at."""
 
+    as_traded = False
+
     def drawn(self, most: int = CHART_BARS) -> dict[str, Any]:
         """Return the bars asked for; BadRequest for what is no time or no adjustment."""
         start, end = self.moment_ns("start"), self.moment_ns("end")
@@ -45,12 +47,12 @@ class Drawing(EntryPage):
 
     @property
     def adjustment(self) -> str:
-        """How prices are adjusted; raw where nothing is said."""
-        return self.query.get("adjustment") or adjusting.RAW
+        """How prices are adjusted; raw where nothing is said, and where it may not be done."""
+        return adjusting.RAW if self.as_traded else self.query.get("adjustment") or adjusting.RAW
 
     def chart_query(self) -> dict[str, str]:
         """Return what of the query the chart's own requests repeat."""
-        names = ("adjustment", "as_of")
+        names = ("as_of",) if self.as_traded else ("adjustment", "as_of")
         return {name: self.query.get(name, "") for name in names if self.query.get(name)}
 
 
@@ -61,7 +63,7 @@ class Overview(Drawing):
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return the parts of the page; no chart for a table that has nothing to draw."""
-        entry = self.entry
+        entry, chart = self.entry, self._chart()
         newest = LakeRevision.objects.filter(entry=entry).select_related("commit").order_by("-number")
         ledger_rows = LakePartition.objects.filter(entry=entry)
         counted = ledger_rows.exclude(code="OK").order_by().values_list("code").annotate(Count("id"))
@@ -74,8 +76,9 @@ class Overview(Drawing):
             ],
             "commits": with_sources(self.actor.tenant_id, newest[:COMMITS]),
             "calendar": calendar(entry),
+            "suspects": suspects.listed(entry),
             "snippets": lake_commands.rows(entry, self.adjustment, self.query.get("as_of", "")),
-            **self._chart(),
+            **chart,
         }
 
     def _chart(self) -> dict[str, Any]:
@@ -83,11 +86,18 @@ class Overview(Drawing):
         table = lake_tables.find(entry.table)
         if not charts.drawable(table):
             return {"drawn": None}
-        drawn = self.drawn()
+        held = None
+        try:
+            drawn = self.drawn()
+        except suspects.SplitUnwitnessed as fault:
+            # the page with what settles it is worth more than a refusal: drawn as traded, and said so
+            held, self.as_traded = fault.message, True
+            drawn = self.drawn()
         asked = self.chart_query()
         given = {name: drawn[name] for name in ("start", "end") if self.query.get(name)}
         adjustable = table.family != lake_tables.EVENTS and _has_actions(entry)
         return {
+            "held": held,
             "drawn": drawn,
             "summary": pictures.sentence(drawn),
             "chart_url": f"{self.base}chart.json?{urlencode(asked | given | {'limit': CHART_BARS})}",

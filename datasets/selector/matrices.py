@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 
 from datasets.engine import children, executor, handover
-from datasets.lake import frozen
+from datasets.lake import frozen, sound, suspects
 from datasets.lake.frozen import Frozen
 from datasets.market import tables
 from datasets.models import LakeSegment, ReturnsMatrix, Snapshot, SnapshotState
@@ -52,6 +52,8 @@ def request(
     names, drops = candidates.read(document)
     found, limits = _daily(snapshot, table), _rules(rules or {})
     asked = {"candidates": sorted(names), "drops": drops, "table": found, "rules": limits.as_dict()}
+    if suspected := suspects.unreviewed(snapshot.tenant_id, found, names):
+        asked["suspected"] = suspected  # a reviewer's word makes it another matrix
     matrix = ReturnsMatrix(
         id=ids.uuid7(),
         tenant_id=snapshot.tenant_id,
@@ -117,10 +119,11 @@ def _move(run_or_job: Any, actor: Actor, old: str, new: str) -> None:
 def _build(
     run: Any, matrix: ReturnsMatrix, snapshot: Snapshot, held: dict[str, Frozen], actions: dict[str, Frozen]
 ) -> dict[str, Any]:
+    suspected = suspects.unreviewed(snapshot.tenant_id, matrix.table, held)
     with ExitStack() as stack:
 
         def local(segments: list[LakeSegment]) -> list[handover.Input]:
-            return [handover.reads(stack.enter_context(blobs.local(one.key))) for one in segments]
+            return [handover.reads(stack.enter_context(sound.local(one))) for one in segments]
 
         works = [
             {
@@ -128,6 +131,7 @@ def _build(
                 "calendar": each.entry.calendar,
                 "inputs": local(each.segments),
                 "actions": local(actions[name].segments) if name in actions else [],
+                "suspects": suspected.get(name, []),
             }
             for name, each in sorted(held.items())
         ]

@@ -7,6 +7,7 @@ is kept has a return, in order, and is empty where one has none.
 The rules, in this order, each candidate dropped by the first that it breaks:
     NO_ROWS            no close in the range
     UNUSABLE_CLOSES    a close that is zero, negative or not a number: no return can be made of it
+    SPLIT_UNWITNESSED  it opens as after a split; no split of the snapshot and no reviewer says what that was
     TOO_FEW_DAYS       fewer returns than `min_days`
     ZERO_VARIANCE      the largest and the smallest return differ by less than 1e-12
     TOO_MANY_MISSING   more than `max_missing_pct` of the dates of all candidates that came so far lack a return
@@ -24,12 +25,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datasets.market import intervals, partitions, tables
+from datasets.lake.rules import is_split
+from datasets.market import dates, intervals, partitions, tables
 from datasets.selector.rules import Rules
 
 DATE = "date"
 SAME = 1e-12
 NO_ROWS, UNUSABLE, FEW = "NO_ROWS", "UNUSABLE_CLOSES", "TOO_FEW_DAYS"
+UNWITNESSED = "SPLIT_UNWITNESSED"
 FLAT, MISSING = "ZERO_VARIANCE", "TOO_MANY_MISSING"
 
 
@@ -46,7 +49,8 @@ class Series:
 def build(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Make the matrix -> {path (None when nobody is left), days, kept, drops, splits: {name: how many}}.
 
-    params: works [{instrument, calendar, inputs, actions}], table, startNs, endNs, rules, told (metadata), out_dir.
+    params: works [{instrument, calendar, inputs, actions, suspects}], table, startNs, endNs, rules, told (metadata),
+    out_dir.
     """
     rules = Rules(**params["rules"])
     drops: list[dict[str, Any]] = []
@@ -82,6 +86,16 @@ def of_closes(name: str, days: np.ndarray, closes: np.ndarray, splits: dict[int,
     return Series(name, days[1:], closes[1:] * ratio / closes[:-1] - 1, applied)
 
 
+def unexplained(days: np.ndarray, closes: np.ndarray, splits: dict[int, float], suspects: list[int]) -> list[int]:
+    """Return the suspected days over which closes step by what no split of that date explains."""
+    found = []
+    for day in suspects:
+        at = int(np.searchsorted(days, day))
+        if 0 < at < len(days) and not is_split(float(closes[at] / closes[at - 1]), splits.get(day, 1.0)):
+            found.append(day)
+    return found
+
+
 def judged(series: Series, rules: Rules) -> dict[str, Any] | None:
     """Return why a candidate is dropped for itself, or None."""
     count = len(series.values)
@@ -115,7 +129,11 @@ def _series(work: dict[str, Any], params: dict[str, Any], rules: Rules) -> tuple
         return Series(name), _drop(name, UNUSABLE, "closes that are zero, negative or no number", bad, 0)
     days = partitions.session_days(tables.find(params["table"]), work["calendar"], ns)
     last = np.append(days[1:] != days[:-1], True)  # of two closes on one date the later one
-    series = of_closes(name, days[last], closes[last], _splits(work["actions"]))
+    splits = _splits(work["actions"])
+    if open_ := unexplained(days[last], closes[last], splits, work["suspects"]):
+        words = f"it opens as after a split on {dates.to_date(open_[0])}, and no second witness says that it was one"
+        return Series(name), _drop(name, UNWITNESSED, words, len(open_), 0)
+    series = of_closes(name, days[last], closes[last], splits)
     return series, judged(series, rules)
 
 

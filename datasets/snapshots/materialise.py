@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from django.conf import settings
 from django.core.files.storage import FileSystemStorage, storages
 
 from datasets.engine import children, executor, handover
-from datasets.lake import frozen
+from datasets.lake import frozen, sound
 from datasets.lake.frozen import Frozen
+from datasets.lake.offers import SegmentDamaged
 from datasets.market import instruments, tables
 from datasets.models import LakeSegment, Snapshot, SnapshotMember
 from datasets.reads import time_text
@@ -146,8 +147,11 @@ def _segments(run: Any, held: list[Frozen], path: Path) -> list[dict[str, Any]]:
 
 def _put(segment: LakeSegment, target: Path, may_link: bool) -> bool:
     with blobs.local(segment.key) as source:
-        if may_link and source.stat().st_size == segment.size_bytes and folders.link(source, target):
-            return True
+        if may_link:
+            with suppress(SegmentDamaged):  # a copy shows it by its digest
+                sound.check(segment, source)
+                if folders.link(source, target):
+                    return True
         if target.exists() and blobs.digest_of(target) == segment.sha256:
             return False
         if folders.copy(source, target) == segment.sha256:
@@ -187,7 +191,7 @@ def _child(
             {
                 "table": each.entry.table,
                 "instrument": each.entry.instrument,
-                "inputs": [handover.reads(stack.enter_context(blobs.local(one.key))) for one in each.segments],
+                "inputs": [handover.reads(stack.enter_context(sound.local(one))) for one in each.segments],
             }
             for each in batch
         ]

@@ -142,6 +142,7 @@ ROWS: dict[str, tuple[str | None, dict]] = {
     "v1/lake/<table>/<instrument>/rows": ("lke", {}),
     "v1/lake/<table>/<instrument>/partitions": ("lke", {}),
     "v1/lake/<table>/<instrument>/partitions/<session>/override": ("lke", {"status": "", "reason": "as it was"}),
+    "v1/lake/<table>/<instrument>/suspects": ("lke", {}),
     "v1/lake/<table>/<instrument>/revisions": ("lke", {}),
     "v1/lake/<table>/<instrument>/diff/<span>": ("lke", {}),
     "v1/datasets/<ref>/promote": ("ds", {"table": "trades"}),

@@ -337,3 +337,18 @@ def test_another_workspaces_bars_are_not_seen(filled, stranger):
     assert job.error["details"]["coverage"] == []
     with pytest.raises(BadRequest), db.atomic():
         run.request(stranger.actor, NAME, {"instruments": [ETH]})
+
+
+def test_a_suspected_split_holds_back_its_instrument_and_no_other(owner, tmp_path):
+    name, values = lake.registered(owner, "XNAS:HALF", "equity", "24/7"), closes()
+    values[199], values[200:] = 100, values[200:] * 50 / values[200]
+    put(owner, tmp_path, values, name=name, table="equities_bars")
+    lake.registered(owner)
+    put(owner, tmp_path, closes(seed=5))
+    lines = {each["instrument"]: each for each in built(owner)["coverage"]}
+    assert (lines[name]["rows"], lines[name]["changed"], lines[name]["fault"]) == (0, False, None)
+    assert "2025-04-25" in lines[name]["heldBack"]
+    assert (lines[ETH]["rows"], lines[ETH]["heldBack"]) == (393, None)
+    act(owner, tmp_path, 200, "split", 2.0, name)
+    lines = {each["instrument"]: each for each in built(owner)["coverage"]}
+    assert (lines[name]["rows"], lines[name]["heldBack"]) == (393, None)

@@ -79,6 +79,20 @@ def test_prices_are_adjusted_where_there_are_corporate_actions(owner, browse, tm
     assert 'aria-label="Adjustment"' not in text_of(browser.get("/lakehouse/corporate_actions/XNAS:AAPL/"))
 
 
+def test_a_suspected_split_is_shown_with_what_settles_it_and_drawn_as_traded(owner, browse, tmp_path):
+    name = lake.registered(owner, "XNAS:HALF", "equity", "24/7")
+    rows = lake.daily([100.0] * 20 + [50.0] * 20, table="equities_bars")
+    lake.put(owner, tmp_path, lake.offer(tmp_path, rows, name, table="equities_bars"))
+    browser, url = browse(owner), "/lakehouse/equities_bars/XNAS:HALF/"
+    text = text_of(browser.get(f"{url}?adjustment=split"))
+    assert "no second witness says that it was one" in text
+    assert "The chart shows prices as traded" in text
+    assert "Suspected splits" in text
+    assert 'ledger/?day=2024-10-27"' in text
+    assert browser.get(f"{url}chart.json?adjustment=split").status_code == 409
+    assert "as traded" not in text_of(browser.get(url))
+
+
 def test_the_calendar_tells_each_day(golden):
     found = lake_entry.calendar(golden)
     states = {index: cell[0] for index, cell in enumerate(found["cells"])}

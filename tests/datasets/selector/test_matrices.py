@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from datasets.lake import ledger, scan
 from datasets.models import ReturnsMatrix
 from datasets.selector import matrices
 from datasets.snapshots import keeping
@@ -181,3 +182,29 @@ def test_another_workspace_has_no_part_in_it(stocked, owner, stranger):
     work()
     matrix.refresh_from_db()
     assert matrix.state == "building"
+
+
+def test_a_suspected_split_drops_its_candidate_until_an_action_or_a_reviewer_says_what_it_was(stocked, owner):
+    name = "BINANCE:HALF-BTC"
+    halved = closes(21) * np.where(np.arange(400) < 200, 1, 0.5)
+    halved[199], halved[200] = 100, 50
+    stocked.put(name, halved)
+    held = [*NAMES, name]
+    snapshot = stocked.freeze(instruments=held, grade="ANY")
+    (drop,) = make(owner, snapshot, held).drops
+    assert (drop["candidate"], drop["reason"]) == (name, "SPLIT_UNWITNESSED")
+    assert "2025-04-25" in drop["words"]
+    for each in held:
+        stamps = np.array([(MONDAY + 200) * DAY]).astype("datetime64[ns]")
+        told = {"action": ["split" if each == name else "dividend"], "value": [2.0 if each == name else 0.1]}
+        action = lake.shaped({"ts_event": stamps, **told}, "corporate_actions")
+        lake.put(owner, stocked.folder, lake.offer(stocked.folder, action, each, "corporate_actions"))
+    assert make(owner, snapshot, held).drops == [drop]  # the snapshot has no such action
+    both = ["crypto_bars_1d", "corporate_actions"]
+    later = stocked.freeze("run-2", instruments=held, tables=both, grade="ANY", allow_short=True)
+    assert make(owner, later, held).drops == []
+    entry = scan.entry_of(owner.tenant.id, "crypto_bars_1d", name)
+    with db.atomic():
+        until = db.now() + timedelta(days=30)
+        ledger.override(owner.actor, entry, date(2025, 4, 25), "GREEN", "a true fall, seen in the news", until)
+    assert make(owner, snapshot, held).drops == []  # another matrix: it is made of another word

@@ -53,3 +53,12 @@ def test_missing_is_measured_against_the_dates_of_all_that_passed():
 
 def test_nobody_passing_is_an_answer():
     assert returns.complete_enough([], Rules()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("day", "splits", "open_"),
+    [(12, {}, [12]), (12, {12: 2.0}, []), (12, {12: 0.5}, [12]), (12, {11: 2.0}, [12]), (11, {}, []), (10, {}, [])],
+)
+def test_a_suspected_split_is_explained_by_one_of_its_date_that_fits(day, splits, open_):
+    days, closes = np.array([10, 11, 12, 13]), np.array([100.0, 101, 50, 51])
+    assert returns.unexplained(days, closes, splits, [day]) == open_

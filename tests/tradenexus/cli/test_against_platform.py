@@ -206,6 +206,7 @@ def test_rows_go_into_the_lake_and_come_out_again(server, nexus, home):
     assert nexus("lake", "show", entry, "--json").json["rows"] == 1500
     (red,) = nexus("lake", "partitions", entry, "--from", "2024-01-01", "--to", "2024-01-02", "--json").json
     assert (red["status"], red["rows"]) == ("AMBER", 1440)
+    assert nexus("lake", "suspects", entry, "--json").json == []
     assert nexus("lake", "rows", entry, "--columns", "close", "--to", "2024-01-01T00:03:00Z").out.split() == [
         "close", "100.0", "101.0", "100.0",
     ]  # fmt: skip

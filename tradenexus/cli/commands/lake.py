@@ -46,6 +46,13 @@ PARTITIONS = (
     Column("SCORE", "score", right=True, drop=1),
     Column("NOTES", "notes", drop=2),
 )
+SUSPECTS = (
+    Column("SESSION", "session"),
+    Column("STEP", "step", right=True),
+    Column("SETTLED", "settled"),
+    Column("WITNESSES", "said"),
+    Column("NOTES", "notes", drop=1),
+)
 REVISIONS = (
     Column("REV", "number", right=True),
     Column("WHEN", "createdAt"),
@@ -169,6 +176,22 @@ def partitions(
     asked = {"status": status, "code": code, "start": start, "end": end}
     items = list(nx.client.pages(f"{_path(entry)}/partitions", asked, limit=limit))
     nx.out.rows(items, PARTITIONS, f"{len(items)} sessions")
+
+
+@app.command()
+def suspects(ctx: typer.Context, entry: Entry) -> None:
+    """List sessions that open as after a split, and who says what they were.
+
+    Adjusted prices do not cross one without a witness: ingest its corporate action, or `nexus lake override` it.
+
+    Example: nexus lake suspects equities_bars/XNAS:AAPL
+    """
+    nx = invocation.of(ctx)
+    items = nx.client.get(f"{_path(entry)}/suspects")["items"]
+    for each in items:
+        each["said"] = "; ".join(f"{one['kind']}: {one['words']}" for one in each["witnesses"])
+    open_ = sum(not each["settled"] for each in items)
+    nx.out.rows(items, SUSPECTS, f"{len(items)} suspected splits, {open_} without a witness")
 
 
 @app.command()

@@ -1,0 +1,194 @@
+"""Suspected splits: sessions that open as after a split, and the second witness without which nothing is derived.
+
+Prices alone cannot tell a split from a fall: what is adjusted over such a session would be a guess. It is settled by a
+row of corporate_actions with a split on that date that fits the prices, or by a reviewer's word (an override with its
+reason) that there was none. Another vendor's adjusted prices, refused as ADJUSTMENT_MIXED, are a witness of the ratio;
+the action is still to be written, for only that is versioned and frozen with snapshots. The ledger keeps the suspicion;
+whether it is settled is found out when it is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from datasets.lake import ledger, rules, scan, state
+from datasets.market import dates, tables
+from datasets.models import Grade, LakeEntry, LakePartition, LakeQuarantine
+from datasets.storage import blobs
+from tradenexus.errors import Conflict, NotFound
+
+CODE = "SPLIT_SUSPECT"
+ACTION, REVIEWER, VENDOR = "corporate action", "reviewer", "vendor"
+_BACK_DAYS = 15  # in which the session before is looked for
+
+
+class SplitUnwitnessed(Conflict):
+    """Adjusted prices would reach across a session that opens as after a split, and no second witness says whether it
+    was one. Raw prices can be read. If it was a split, commit its row of corporate_actions (ingest or promote it); if
+    not, override the session with the reason. `details.sessions` names the sessions, `details.override` the address."""
+
+    code = "SPLIT_UNWITNESSED"
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """One suspected session: `step` is its open over the close before; `witnesses` are {kind, words} each."""
+
+    session: date
+    step: float | None
+    note: str
+    witnesses: list[dict[str, str]]
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether it is settled what it was: a vendor's word names the ratio, and settles nothing."""
+        return any(each["kind"] != VENDOR for each in self.witnesses)
+
+
+def splits_of(tenant_id: UUID, instrument: str) -> dict[int, float]:
+    """Return the splits that the lake knows of an instrument, by day: new shares for one old."""
+    try:
+        entry = scan.entry_of(tenant_id, state.ACTIONS, instrument)
+    except NotFound:
+        return {}
+    found: dict[int, float] = {}
+    for rows in scan.tables_of(scan.locate(entry), ["ts_event", "action", "value"]):
+        days = rows.column("ts_event").cast("int64").to_numpy() // dates.DAY
+        told = zip(days.tolist(), rows.column("action").to_pylist(), rows.column("value").to_pylist(), strict=True)
+        found |= {day: value for day, action, value in told if action == "split"}
+    return found
+
+
+def listed(entry: LakeEntry) -> list[Suspect]:
+    """Return the suspected sessions of one entry with their witnesses, the newest first."""
+    rows = list(_rows(entry.tenant_id, entry.instrument).filter(entry=entry).order_by("-session"))
+    splits = splits_of(entry.tenant_id, entry.instrument) if rows else {}
+    found = []
+    for row in rows:
+        one = _judged(row, splits.get(dates.to_day(row.session)))
+        one.witnesses.extend(_vendors(row, one.step))
+        found.append(one)
+    return found
+
+
+def refuse_across(entry: LakeEntry, start_ns: int | None, last_day: int, splits: dict[int, float]) -> None:
+    """Refuse to adjust an entry's rows from a time on (None: its first): SplitUnwitnessed, naming the sessions.
+
+    Factors are anchored at the last session, so each suspect after the first row counts. A suspicion in any table of
+    the instrument is one. `splits` are those that would be applied.
+    """
+    start = max(start_ns if start_ns is not None else entry.first_ns or 0, entry.first_ns or 0)
+    open_ = [
+        row
+        for row in _rows(entry.tenant_id, entry.instrument).order_by("session")
+        if start // dates.DAY < dates.to_day(row.session) <= last_day
+        and start < row.first_ns
+        and not _judged(row, splits.get(dates.to_day(row.session))).settled
+    ]
+    if not open_:
+        return
+    words = (
+        f"{entry.instrument} opens on {open_[0].session} as after a split and no second witness says that it was one; "
+        "its prices are not adjusted across that session"
+    )
+    where = [{"entry": str(row.entry), "session": str(row.session), "notes": row.notes} for row in open_[:20]]
+    override = f"/v1/lake/{open_[0].entry.table}/{entry.instrument}/partitions/{open_[0].session}/override"
+    raise SplitUnwitnessed(words, {"sessions": where, "confirm": state.ACTIONS, "override": override})
+
+
+def unreviewed(tenant_id: UUID, table: str, instruments: Iterable[str]) -> dict[str, list[int]]:
+    """Return the suspected days of which no reviewer has said what they are, by instrument; of one table."""
+    rows = _suspected(tenant_id).filter(entry__table=table, entry__instrument__in=list(instruments))
+    found: dict[str, list[int]] = {}
+    for row in rows.order_by("session"):
+        if not _reviewed(row):
+            found.setdefault(row.entry.instrument, []).append(dates.to_day(row.session))
+    return found
+
+
+def _suspected(tenant_id: UUID) -> Any:
+    held = LakePartition.objects.filter(entry__tenant_id=tenant_id, rows__gt=0, codes__icontains=CODE)
+    return ledger.in_force(held.filter(status__in=[Grade.AMBER, Grade.RED])).select_related("entry")
+
+
+def _rows(tenant_id: UUID, instrument: str) -> Any:
+    return _suspected(tenant_id).filter(entry__instrument=instrument)
+
+
+def _reviewed(row: Any) -> bool:
+    return bool(row.override_status) and row.verdict == row.override_status != Grade.RED
+
+
+def _judged(row: Any, split: float | None) -> Suspect:
+    step = _step(row)
+    witnesses = []
+    if split is not None and rules.is_split(step, split):
+        witnesses.append({"kind": ACTION, "words": f"{split:g} new shares for one old"})
+    if _reviewed(row):
+        until = f"{row.override_until:%Y-%m-%d}"
+        witnesses.append({"kind": REVIEWER, "words": f"{row.override_reason[:200]} (until {until})"})
+    return Suspect(row.session, step, row.notes, witnesses)
+
+
+def _vendors(row: Any, step: float | None) -> list[dict[str, str]]:
+    """Return what other vendors' adjusted closes say, which were refused: they step by the split where raw ones do not.
+
+    Before the session their close is the raw one times the step, from it on the raw one (as far as later splits allow).
+    """
+    before = (
+        LakePartition.objects.filter(entry=row.entry, session__lt=row.session, rows__gt=0).order_by("-session").first()
+    )
+    if step is None or before is None:
+        return []
+    held = LakeQuarantine.of(row.entry.tenant_id).filter(entry=row.entry, code="ADJUSTMENT_MIXED")
+    factors: dict[str, dict[date, float]] = {}
+    for one in held.filter(session__in=[before.session, row.session]).exclude(vendor=before.vendor):
+        raw, adjusted = _close(row.entry, one.session), _last_close(one.key)
+        if raw and adjusted:
+            factors.setdefault(one.vendor, {})[one.session] = adjusted / raw
+    told = []
+    for vendor, by_day in sorted(factors.items()):
+        ratio = by_day.get(before.session, 1.0) / by_day.get(row.session, 1.0)
+        if before.session in by_day and rules.is_split(ratio, 1 / step):
+            told.append(
+                {"kind": VENDOR, "words": f"{vendor}: its adjusted closes step by {1 / ratio:.4g} for one here"}
+            )
+    return told
+
+
+def _close(entry: LakeEntry, session: date) -> float | None:
+    row = LakePartition.objects.filter(entry=entry, session=session, rows__gt=0).first()
+    if row is None or row.last_ns is None:
+        return None
+    close = None
+    for rows in scan.tables_of(scan.locate(entry, row.first_ns, row.last_ns + 1), ["close"]):
+        close = rows.column("close")[-1].as_py() if rows.num_rows else close
+    return close
+
+
+def _last_close(key: str) -> float | None:
+    from pyarrow import parquet
+
+    with blobs.readable(key) as source:
+        rows = parquet.read_table(source, columns=["close"])
+    close: float | None = rows.column("close")[-1].as_py()
+    return close
+
+
+def _step(row: Any) -> float | None:
+    """Return the session's open over the close before it, from the rows that stand; None where one is missing."""
+    from datasets.market import partitions
+
+    day, table = dates.to_day(row.session), tables.find(row.entry.table)
+    opened = before = None
+    near = scan.locate(row.entry, (day - _BACK_DAYS) * dates.DAY, (day + 2) * dates.DAY)
+    for rows in scan.tables_of(near, ["ts_event", "open", "close"]):
+        days = partitions.session_days(table, row.entry.calendar, rows.column("ts_event").cast("int64").to_numpy())
+        earlier, own = (days < day).nonzero()[0], (days == day).nonzero()[0]
+        before = rows.column("close")[int(earlier[-1])].as_py() if len(earlier) else before
+        opened = rows.column("open")[int(own[0])].as_py() if len(own) and opened is None else opened
+    return opened / before if opened and before else None
