@@ -60,7 +60,10 @@ def _cut(target: Path, work: dict[str, Any]) -> dict[str, Any]:
     table, held = tables.find(work["table"]), np.array(work["held"], dtype=np.int64)
     with pq.ParquetFile(work["path"]) as reader:
         told = {key.decode(): value.decode() for key, value in (reader.metadata.metadata or {}).items()}
-        told = {key: value for key, value in told.items() if key.startswith("nexus.") and key != "nexus.content"}
+        told = {key: value for key, value in told.items() if key.startswith("nexus.")}
+        ns = reader.read(["ts_event"]).column("ts_event").cast(pa.int64()).to_numpy()
+        if np.isin(partitions.session_days(table, work["calendar"], ns), held).any():
+            told.pop("nexus.content", None)  # that of the whole segment
         form = schemas.Form(reader.schema_arrow.remove_metadata(), table.group_rows)
         writer = canonical.CanonicalWriter(target, form, told)
         for number in range(reader.num_row_groups):
