@@ -15,7 +15,7 @@ from benchmarks.sizes import SMALL, Sizes
 # In this order; each is a module of this package with measure(sizes) -> figures.
 NAMES = ("engine", "lists", "pages", "jobs", "story", "memory")
 # On request only: they make gigabytes of data, databases or environments of their own.
-ASKED = ("scale", "uploads", "queue", "sockets", "lake")
+ASKED = ("scale", "uploads", "queue", "sockets", "lake", "following")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -28,6 +28,7 @@ class Sizes:
     parts: tuple[str, ...] = ("candles", "validation", "csv")
     requests: int = 60
     upload_bytes: int = 64 << 20
+    followed_bytes: int = 300_000_000
     queued: int = 2_000
     writes: int = 500
     sockets: int = 500
@@ -58,6 +59,7 @@ SMALL = Sizes(
     scale=200_000,
     requests=3,
     upload_bytes=1 << 20,
+    followed_bytes=2_000_000,
     queued=40,
     writes=20,
     sockets=5,

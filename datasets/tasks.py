@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasets import bulk, promotion, review, validation, versions
+from datasets import bulk, promotion, review, staged, validation, versions
 from datasets.exports import build as export
 from datasets.exports import bundles, mirror
 from datasets.features import run as features
@@ -191,7 +191,7 @@ def act_on_many(run: Any) -> dict[str, Any]:
 @registry.handler(expiry.SWEEP, "Remove expired uploads")
 def sweep_uploads(run: Any) -> dict[str, Any]:
     """Remove uploads whose last byte is too long ago, and copies that killed processes left."""
-    return {**expiry.sweep(run.job.request_id), "spooled": spool.sweep()}
+    return {**expiry.sweep(run.job.request_id), "spooled": spool.sweep(), "staged": staged.sweep()}
 
 
 schedules.every(expiry.EVERY_S, expiry.SWEEP)

@@ -13,7 +13,7 @@ from datasets.formats import growing, mapping, sniff, streams
 from datasets.quality import scan
 
 STREAMED = ("csv", "jsonl", "json")
-_NICE = 10
+_NICE = 5
 
 
 def validate(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict[str, Any]:

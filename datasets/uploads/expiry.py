@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from datasets import staged
 from datasets.models.upload import LIVE_STATES, UploadSession, UploadState
 from datasets.storage import layout
 from datasets.uploads import disk, sessions, shipping
@@ -25,7 +24,7 @@ _NEEDED = Q(state__in=LIVE_STATES) | Q(state=UploadState.JOINED, final__state=Up
 
 def sweep(request_id: str) -> dict[str, int]:
     """End expired uploads (bytes and reservation go, the version is archived); remove orphaned folders and parts."""
-    return {"expired": _expire(request_id), "orphans": _orphans(), "parts": shipping.sweep(), "staged": staged.sweep()}
+    return {"expired": _expire(request_id), "orphans": _orphans(), "parts": shipping.sweep()}
 
 
 def _expire(request_id: str) -> int:

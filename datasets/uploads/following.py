@@ -1,7 +1,7 @@
 """The job `upload.follow`: validates an upload up to its end while it comes in, for the validation to take over.
 
-It begins at the last mark (`provisional`) and reads on as the offset moves. It gives its place up when no bytes come,
-when other work waits, and when the disk fills; once all bytes are here it does what the validation would do, and
+It begins at a mark (`provisional.follow_from`) and reads on as the offset moves. It gives its place up when no bytes
+come, when other work waits, and when the disk fills; once all bytes are here it does what the validation would do, and
 stays. What it finds lies in staging and counts for nothing until `staged` has compared bytes, settings and program.
 """
 

@@ -3,7 +3,7 @@
 A look takes a process of its own for about a second. Of a body that is over before that nobody would read the report,
 and looking would take the processor from the bytes.
 
-With the last look a validation of the whole file begins, which reads on as the bytes come (`following`).
+After the look before the last a validation of the whole file begins, which reads on as the bytes come (`following`).
 
 Formats whose first bytes mean nothing without their last ones (Parquet, Arrow), partial uploads, and uploads whose
 bytes go on into a bucket are not looked at.
@@ -11,10 +11,13 @@ bytes go on into a bucket are not looked at.
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 from django.conf import settings
 from django.db import DatabaseError
 
+from datasets.models import ProvisionalScan, ScanState
 from datasets.models.upload import UploadSession
 from datasets.uploads import parts
 from tradenexus import db
@@ -57,20 +60,29 @@ def follows(session: UploadSession) -> bool:
     return wanted and (session.length is None or session.length >= settings.NEXUS_PROVISIONAL_BYTES // _FOLLOW_SHARE)
 
 
+def follow_from(session: UploadSession, looked_at: list[int]) -> int:
+    """Return from which of the marks on an upload is followed: before the last, whose look the scan then takes the
+    place of; of one that is to be stopped early from the last, because only looks tell that it is hopeless."""
+    last = session.version is not None and bool(session.version.params.get("abortEarly"))
+    return looked_at[-1] if last else looked_at[-2:][0]
+
+
 def ask(session: UploadSession, before: int) -> None:
     """Start a look at an upload whose durable offset moved over a mark; what goes wrong here never stops the bytes."""
-    wanted = marks(session.length)
-    passed = [mark for mark in wanted if before < mark <= session.offset]
+    looked_at = marks(session.length)
+    passed = [mark for mark in looked_at if before < mark <= session.offset]
     if not passed or session.version_id is None or session.is_whole or parts.step(session):
         return
     # The owner of the upload asks; there is no request any more when a long body is still coming in.
     actor = Actor(tenant_id=session.tenant_id, user_id=session.user_id, request_id=session.ref)
-    params = {"uploadId": session.ref, "bytes": passed[-1]}
+    params: dict[str, Any] = {"uploadId": session.ref}
     try:
+        if ProvisionalScan.of(session.tenant_id).filter(session=session, state=ScanState.FOLLOWING).exists():
+            return  # all of it is being read
         with db.atomic():
-            queue.submit(actor, JOB, params, subject=session.ref, dedupe=f"check {session.ref}", priority=-5)
-            if passed[-1] == wanted[-1] and follows(session):
-                told = {"uploadId": session.ref}
-                queue.submit(actor, FOLLOW, told, subject=session.ref, dedupe=f"follow {session.ref}", priority=-6)
+            told = params | {"bytes": passed[-1]}
+            queue.submit(actor, JOB, told, subject=session.ref, dedupe=f"check {session.ref}", priority=-5)
+            if follows(session) and passed[-1] >= follow_from(session, looked_at):
+                queue.submit(actor, FOLLOW, params, subject=session.ref, dedupe=f"follow {session.ref}", priority=-6)
     except DatabaseError:
         log.warning("upload_check_not_asked", upload=session.ref, exc_info=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from datasets.models import UploadSession
+from datasets.models import DatasetVersion, UploadSession
 from datasets.uploads import provisional
 
 MIB = 1 << 20
@@ -44,3 +44,34 @@ def test_nothing_is_looked_at_when_it_is_turned_off(settings):
 def test_a_look_whose_report_comes_too_late_is_put_off(length, offset, received, since_s, late):
     session = UploadSession(length=length, offset=offset)
     assert provisional.too_late(session, received, since_s) is late
+
+
+@pytest.mark.parametrize(
+    ("length", "filename", "changed", "followed"),
+    [
+        (64 * MIB, "a.csv", {}, True),
+        (63 * MIB, "a.csv", {}, False),  # validated in a moment anyway
+        (None, "a.csv", {}, True),
+        (64 * MIB, "", {}, False),  # its name says the instrument
+        (64 * MIB, "a.csv", {"NEXUS_FOLLOW_WAIT_S": 0}, False),
+        (64 * MIB, "a.csv", {"NEXUS_COMPUTE": "dask://elsewhere:1"}, False),
+    ],
+)
+def test_what_is_large_is_followed_unless_it_is_turned_off(settings, length, filename, changed, followed):
+    for name, value in {"NEXUS_PROVISIONAL_BYTES": 1 << 30, **changed}.items():
+        setattr(settings, name, value)
+    assert provisional.follows(UploadSession(length=length, filename=filename)) is followed
+
+
+@pytest.mark.parametrize(
+    ("params", "looked_at", "begins"),
+    [
+        ({}, [10, 30, 60], 30),
+        ({}, [30, 60], 30),
+        ({}, [60], 60),
+        ({"abortEarly": True}, [10, 30, 60], 60),  # the last look may still stop it
+    ],
+)
+def test_it_is_followed_from_the_look_before_the_last(params, looked_at, begins):
+    session = UploadSession(version=DatasetVersion(params=params))
+    assert provisional.follow_from(session, looked_at) == begins
