@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -93,8 +94,9 @@ def install() -> None:
 
 def forget(folder: Path) -> None:
     """Put the folder's files on the disk and out of the page cache, as far as nobody has them mapped."""
-    for path in folder.rglob("*"):
-        if path.is_file():
+    files = {path.stat().st_ino: path for path in folder.rglob("*") if path.is_file()}  # many names of one are one
+    for path in files.values():
+        with suppress(FileNotFoundError):  # a log that was folded meanwhile
             handle = os.open(path, os.O_RDONLY)
             os.fsync(handle)
             os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)

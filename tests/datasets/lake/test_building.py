@@ -1,115 +1,53 @@
-"""The policy `fill`: what is absent enters, what stands is not touched, and each session is judged whole."""
+"""What a child does for a commit: what came before an offered session is seen whole, whatever it is cut into."""
 
-from datetime import UTC, datetime
+from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
-from datasets.lake import rules, scan
-from datasets.models import LakeEntry, LakePartition, LakeQuarantine, LakeRevision
+from datasets.lake import judging
+from datasets.models import LakePartition, LakeQuarantine
 from tests.kit import lake
 from tests.kit.lake import DAY, MONDAY
 
 pytestmark = pytest.mark.django_db(transaction=True)
-HOUR = DAY // 24
-LATER = datetime(2025, 3, 1, tzinfo=UTC)
+TABLE = "crypto_bars_1m"
+MINUTE = DAY // 1440
 
 
-def entry(person, table="crypto_bars_1d"):
-    return LakeEntry.of(person.actor.tenant_id).get(table=table)
+def days(first: int, volumes: list[float]):
+    """Return minute bars of whole days, each of its volume in all."""
+    stamps = (MONDAY + first) * DAY + np.arange(len(volumes) * 1440, dtype=np.int64) * MINUTE
+    return lake.bars(stamps, np.full(len(stamps), 100.0), np.repeat(np.array(volumes) / 1440, 1440), table=TABLE)
 
 
-def closes(person, table="crypto_bars_1d"):
-    rows = pa.concat_tables(scan.tables_of(scan.locate(entry(person, table))))
-    return dict(zip(rows["ts_event"].cast(pa.int64()).to_pylist(), rows["close"].to_pylist(), strict=True))
-
-
-def fill(person, tmp_path, rows, name, **more):
-    facts = {"policy": rules.FILL, "vendor": "other", "fetched_at": LATER}
-    return lake.put(person, tmp_path, lake.offer(tmp_path, rows, name, **(facts | more)))
-
-
-def days(numbers, closes_, **more):
-    return lake.bars((MONDAY + np.array(numbers)) * DAY, closes_, **more)
-
-
-def test_what_is_absent_enters_and_what_stands_stays(owner, tmp_path):
+@pytest.mark.parametrize("before", [12, 24, 26, 31, 45])
+def test_a_volume_is_compared_with_the_twenty_whole_sessions_before_it(owner, tmp_path, before):
+    """The month turns after the 25th day, a row group holds seven: the sessions lie in other files and groups."""
     name = lake.registered(owner)
-    lake.put(owner, tmp_path, lake.offer(tmp_path, days([0, 1, 4], [100, 101, 104]), name))
-    fill(owner, tmp_path, days([0, 1, 2, 3], [100.1, 101, 102, 103]), name)
-    assert list(closes(owner).values()) == [100, 101, 102, 103, 104]
-    changes = LakeRevision.objects.get(number=2).changes
-    assert (changes["added"], changes["replaced"], changes["removed"]) == (2, 0, 0)
-    assert {p.session.day: p.vendor for p in LakePartition.objects.all()} == {
-        7: "replay",
-        8: "replay",
-        9: "other",
-        10: "other",
-        11: "replay",
-    }
+    volumes = [1440.0 * (1 + number % 13) for number in range(before)]
+    lake.put(owner, tmp_path, lake.offer(tmp_path, days(0, volumes), name, table=TABLE))
+    lake.put(owner, tmp_path, lake.offer(tmp_path, days(before, [1440.0 * 1000]), name, table=TABLE))
+    usual = float(np.median(volumes[-judging.HISTORY :]))
+    told = LakePartition.objects.get(session=np.datetime64(MONDAY + before, "D").astype(object))
+    assert told.code == "VOL_SPIKE"
+    assert told.notes == f"volume is {1440.0 * 1000 / usual:.3g} times the usual"
 
 
-def test_the_past_says_nothing_of_freshness_and_not_whose_the_newest_rows_are(owner, tmp_path):
+def test_a_toxic_step_is_seen_against_the_close_before_in_another_file(owner, tmp_path):
     name = lake.registered(owner)
-    lake.put(owner, tmp_path, lake.offer(tmp_path, days([0, 2], [100, 101]), name))
-    before = entry(owner)
-    fill(owner, tmp_path, days([1], [100.5]), name)
-    after = entry(owner)
-    assert (after.fetched_at, after.vendor, after.expected_next) == (
-        before.fetched_at,
-        "replay",
-        before.expected_next,
-    )
-    assert after.revision == 2
+    lake.put(owner, tmp_path, lake.offer(tmp_path, days(0, [1440.0] * 25), name, table=TABLE))
+    stamps = (MONDAY + 25) * DAY + np.arange(1440, dtype=np.int64) * MINUTE
+    far = lake.bars(stamps, np.full(1440, 9_000.0), table=TABLE)
+    lake.put(owner, tmp_path, lake.offer(tmp_path, far, name, table=TABLE))
+    assert LakeQuarantine.of(owner.actor.tenant_id).get().code == "TOXIC"
 
 
-def test_a_fill_with_nothing_new_changes_no_row(owner, tmp_path):
-    name = lake.registered(owner)
-    lake.put(owner, tmp_path, lake.offer(tmp_path, days([0, 1, 2], [1, 2, 3]), name))
-    before = entry(owner)
-    fill(owner, tmp_path, days([0, 1, 2], [1.001, 2, 3]), name)
-    assert (entry(owner).revision, entry(owner).digest) == (1, before.digest)
-
-
-def test_a_session_is_judged_whole_and_keeps_its_vendor(owner, tmp_path):
-    name, table = lake.registered(owner), "crypto_bars_1h"
-    stamps = MONDAY * DAY + np.arange(48, dtype=np.int64) * HOUR
-    prices = np.full(48, 100.0)
-    prices[5] = 150.0  # RET_OUTLIER of the first day
-    given = lake.bars(stamps, prices, table=table)
-    kept = np.ones(48, dtype=bool)
-    kept[[10, 11]] = False
-    lake.put(owner, tmp_path, lake.offer(tmp_path, given.filter(pa.array(kept)), name, table))
-    assert LakePartition.objects.get(session="2024-10-07").codes == ["RET_OUTLIER", "MISSING_ROWS"]
-    part = {"start_ns": int(stamps[10]), "end_ns": int(stamps[12])}
-    fill(owner, tmp_path, given.slice(10, 2), name, table=table, **part)
-    row = LakePartition.objects.get(session="2024-10-07")
-    assert (row.codes, row.rows, row.expected, row.vendor) == (["RET_OUTLIER"], 24, 24, "replay")
-
-
-def test_a_bar_is_judged_by_the_one_that_stands_before_it(owner, tmp_path):
-    """Sessions that stand between those filled carry the price on: 10, 50, 250 is no jump by 25."""
-    name = lake.registered(owner)
-    lake.put(owner, tmp_path, lake.offer(tmp_path, days([0, 2, 4], [10, 50, 250]), name))
-    fill(owner, tmp_path, days([1, 3], [20, 110]), name)
-    assert list(closes(owner).values()) == [10, 20, 50, 110, 250]
-
-
-def test_a_toxic_bar_stays_out_and_its_session_as_it_was(owner, tmp_path):
-    name = lake.registered(owner)
-    lake.put(owner, tmp_path, lake.offer(tmp_path, days([0, 2], [100, 101]), name))
-    fill(owner, tmp_path, days([1], [9_000]), name)
-    assert list(closes(owner).values()) == [100, 101]
-    assert LakeQuarantine.of(owner.tenant.id).get().code == "TOXIC"
-
-
-def test_adjusted_prices_do_not_slip_into_holes_of_raw_ones(owner, tmp_path):
-    """Where both have a bar the other's is half: its bars for the holes are of another scale too."""
-    name = lake.registered(owner)
-    whole = 100 + np.arange(8) / 4
-    lake.put(owner, tmp_path, lake.offer(tmp_path, days([0, 1, 2, 3, 5, 6, 7], np.delete(whole, 4)), name))
-    fill(owner, tmp_path, days(np.arange(8), whole / 2), name)
-    assert len(closes(owner)) == 7
-    held = LakeQuarantine.of(owner.tenant.id).get()
-    assert (str(held.session), held.code) == ("2024-10-11", "ADJUSTMENT_MIXED")
+def test_the_digest_of_a_session_is_of_its_rows_wherever_they_stand(owner, tmp_path):
+    alone, after = lake.registered(owner, "BINANCE:A-B"), lake.registered(owner, "BINANCE:C-D")
+    lake.put(owner, tmp_path, lake.offer(tmp_path, days(9, [7.0]), alone, table=TABLE))
+    lake.put(owner, tmp_path, lake.offer(tmp_path, days(0, [1.0] * 9), after, table=TABLE))
+    lake.put(owner, tmp_path, lake.offer(tmp_path, days(9, [7.0]), after, table=TABLE))
+    digests = LakePartition.objects.filter(session=np.datetime64(MONDAY + 9, "D").astype(object))
+    assert len(set(digests.values_list("digest", flat=True))) == 1
+    assert len(digests) == 2
