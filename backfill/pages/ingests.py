@@ -19,6 +19,8 @@ from tradenexus.jobs.models import LIVE
 from tradenexus.web import copy, figures, tables
 from tradenexus.web.page import Page
 
+PRIMARY = {"label": "Ingest candidates", "url": f"{HOME}new/"}
+
 
 @dataclass(slots=True)
 class Row:
@@ -78,7 +80,7 @@ class Ingests(Page):
             "pager": pager,
             "rows": rows,
             "busy": any(row.state == "working" for row in rows),
-            "primary": {"label": "Ingest candidates", "url": f"{HOME}new/"} if self.actor.may("write") else None,
+            "primary": PRIMARY if rows and self.actor.may("write") else None,
             "crumbs": [("Lakehouse", "/lakehouse/"), (self.title, "")],
             "copy": copy.commands("GET", "/v1/lake/ingests", cli="nexus ingest list"),
             "twin": "/v1/lake/ingests",

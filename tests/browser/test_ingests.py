@@ -1,4 +1,4 @@
-"""Candidates by hand in a browser: a plan, one run, what became of each, a refresh; mouse, keyboard, dark phone."""
+"""Candidates by hand in a browser: a plan, one run, what became of each, a refresh; by mouse, keyboard and phone."""
 
 from __future__ import annotations
 
