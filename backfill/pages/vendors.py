@@ -77,7 +77,7 @@ def cards_of(tenant_id: UUID) -> list[Card]:
         failed=Count("id", filter=recent & Q(state=ItemState.FAILED)),
         last=Max("settled_at", filter=Q(state__in=CAME)),
     )  # fmt: skip
-    by_name = {row["vendor"]: row for row in told}
+    by_name: dict[str, dict[str, Any]] = {row["vendor"]: dict(row) for row in told}
     held = dict(LakeEntry.of(tenant_id).order_by().values_list("vendor").annotate(Count("id")))
     faults: dict[str, list[tuple[str, int]]] = {}
     failed = mine.filter(recent, state=ItemState.FAILED).order_by().values_list("vendor", "code").annotate(Count("id"))
@@ -85,7 +85,7 @@ def cards_of(tenant_id: UUID) -> list[Card]:
         faults.setdefault(vendor, []).append((code, count))
     cards = []
     for place, each in enumerate(registry.listed(), 1):
-        row: dict[str, Any] = by_name.get(each.name) or {}
+        row = by_name.get(each.name, {})
         card = Card(each, place, held.get(each.name, 0), row.get("came", 0), row.get("failed", 0), row.get("last"))
         card.faults = sorted(faults.get(each.name, []), key=lambda one: -one[1])
         card.fills = [_fill(one) for one in each.capabilities]

@@ -65,8 +65,8 @@ class HomePart(Page):
             "commits": _commits(tenant, now),
             "export": bundle,
             "job": _job(tenant, bundle),
-            "due": _due(now),
-            "late": _due(now) is not None and now >= _due(now) and not (bundle and bundle.folder),
+            "due": (due := _due(now)),
+            "late": due is not None and now >= due and not (bundle and bundle.folder),
             "nights": _nights(tenant, now),
         }
 
@@ -78,8 +78,8 @@ def _needs(tenant: Any, told: dict[str, Any], held: dict[str, int]) -> list[dict
         words = f"Rows of {_times(held['entries'], 'entry', 'entries')} were kept out of the golden copy."
         title = f"{_times(held['sessions'], 'session')} in quarantine"
         found.append({"title": title, "words": words, "url": "/lakehouse/quality/", "label": "Settle"})
-    if told["late"]:
-        oldest = catalog.entries(tenant, freshness=catalog.LATE).order_by("expected_next").first()
+    oldest = catalog.entries(tenant, freshness=catalog.LATE).order_by("expected_next").first() if told["late"] else None
+    if oldest:
         words = f"Longest {oldest.instrument} in {oldest.table}, due {oldest.expected_next:%Y-%m-%d %H:%M}Z."
         url = "/lakehouse/ingests/refresh/?all=1&freshness=late"
         found.append(

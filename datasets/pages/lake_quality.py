@@ -79,6 +79,7 @@ def _late(tenant: Any) -> list[dict[str, Any]]:
     return [
         {"entry": row, "url": url_of(row), "overdue": figures.span((now - row.expected_next).total_seconds())}
         for row in rows[:LATE]
+        if row.expected_next
     ]
 
 
