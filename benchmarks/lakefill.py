@@ -78,11 +78,11 @@ class Lake:
             registry.ensure(self.actor, name_of(number), {"type": "spot", "calendar": "24/7"})
 
     def _month(self, number: int, month: int) -> dict[str, Any]:
-        from datasets.lake import building
+        from datasets.lake import segments
         from datasets.market import tables
 
         path = self.room / "segment.parquet"
-        written = building.write(path, tables.find(TABLE), name_of(number), self._rows(number % SHARED, month))
+        written = segments.write(path, tables.find(TABLE), name_of(number), self._rows(number % SHARED, month))
         key = self._put(path, written.sha256)
         path.unlink()
         return {

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from backfill.vendors.base import Page, Request
 from backfill.vendors.errors import Malformed, NoData, VendorError
-from datasets.lake import building, merging
+from datasets.lake import merging, segments
 from datasets.market import tables
 from datasets.market.tables import Table
 from tradenexus.errors import ProblemError
@@ -82,7 +82,7 @@ def _landed(params: dict[str, Any], number: int, table: Table, instrument: str, 
         raise NoData("the vendor gave no rows", benign=True)
     if ns[0] < start or ns[-1] >= end:
         raise Malformed("rows lie outside the range of their pages", {"firstNs": int(ns[0]), "lastNs": int(ns[-1])})
-    written = building.write(Path(params["out_dir"]) / f"{number:05d}.parquet", table, instrument, rows, refused=True)
+    written = segments.write(Path(params["out_dir"]) / f"{number:05d}.parquet", table, instrument, rows, refused=True)
     wide = np.flatnonzero(np.diff(ns) > params["gap_ns"])
     return {
         "path": written.path,
@@ -98,7 +98,7 @@ def _landed(params: dict[str, Any], number: int, table: Table, instrument: str, 
 def _shaped(table: Table, page: Page) -> pa.Table:
     try:
         given = page.rows if isinstance(page.rows, pa.Table) else pa.table(dict(page.rows))
-        rows = building.shaped(table, given)
+        rows = segments.shaped(table, given)
     except (pa.ArrowException, TypeError, ValueError) as fault:
         raise Malformed(f"the rows do not fit the table {table.name}: {str(fault)[:300]}") from fault
     except ProblemError as refused:

@@ -18,19 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasets.engine import canonical
-from datasets.lake import contamination, judging, marking, merging, rules, verdicts
+from datasets.lake import contamination, judging, marking, merging, rules, segments, verdicts
 from datasets.lake.offers import SegmentDamaged
-from datasets.market import intervals, partitions, schemas, tables
-from datasets.market.tables import Table
-from tradenexus.errors import BadRequest, Conflict
-
-FORMAT = "1"
-
-
-class RowsRefused(BadRequest):
-    """The offered rows do not have the table's columns, or are not in its order. `details` names the first fault."""
-
-    code = "LAKE_ROWS_REFUSED"
+from datasets.market import intervals, partitions, tables
+from tradenexus.errors import Conflict
 
 
 class RowsDiffer(Conflict):
@@ -113,25 +104,32 @@ class _Work:
 
     def _offered(self) -> pa.Table:
         start, end = self.given["startNs"], self.given["endNs"]
-        within = [("ts_event", ">=", stamp(start)), ("ts_event", "<", stamp(end))] if self.given["cut"] else None
+        within = (
+            [("ts_event", ">=", segments.stamp(start)), ("ts_event", "<", segments.stamp(end))]
+            if self.given["cut"]
+            else None
+        )
         read = [pq.read_table(path, filters=within) for path in self.given["offered"]]
-        rows = pa.concat_tables([shaped(self.table, each) for each in read])
+        rows = pa.concat_tables([segments.shaped(self.table, each) for each in read])
         ns = _ns(rows)
         if len(ns) and not (start <= ns.min() and ns.max() < end):
             words = f"{self.given['instrument']}: rows lie outside the range that was offered"
-            raise RowsRefused(words, {"instrument": self.given["instrument"], "firstNs": int(ns.min())})
+            raise segments.RowsRefused(words, {"instrument": self.given["instrument"], "firstNs": int(ns.min())})
         at = merging.unsorted(self.table, rows)
         if at is not None:
             words = f"{self.given['instrument']}: row {at} does not come after the one before it"
-            raise RowsRefused(words, {"instrument": self.given["instrument"], "row": at})
+            raise segments.RowsRefused(words, {"instrument": self.given["instrument"], "row": at})
         return rows.combine_chunks()
 
     def beside(self) -> list[contamination.Side]:
         """Return rows of other instruments, cut to the offered range: what is noted of them is of no interest."""
-        within = [("ts_event", ">=", stamp(self.given["startNs"])), ("ts_event", "<", stamp(self.given["endNs"]))]
+        within = [
+            ("ts_event", ">=", segments.stamp(self.given["startNs"])),
+            ("ts_event", "<", segments.stamp(self.given["endNs"])),
+        ]
         found = []
         for path in self.given["beside"]:
-            rows = shaped(self.table, pq.read_table(path, filters=within)).combine_chunks()
+            rows = segments.shaped(self.table, pq.read_table(path, filters=within)).combine_chunks()
             sessions = judging.sessions(self._days(rows))
             found.append(contamination.Side("another refused instrument", self.table, rows, sessions))
         return found
@@ -139,8 +137,8 @@ class _Work:
     def _standing(self, members: list[dict[str, Any]]) -> pa.Table:
         for each in members:
             self._verify(each)
-        read = [shaped(self.table, pq.read_table(each["path"])) for each in members]
-        return pa.concat_tables(read).combine_chunks() if read else _lax(self.table).empty_table()
+        read = [segments.shaped(self.table, pq.read_table(each["path"])) for each in members]
+        return pa.concat_tables(read).combine_chunks() if read else segments.lax(self.table).empty_table()
 
     def _verify(self, member: dict[str, Any]) -> None:
         # What is joined is written anew under a digest of its own: a flipped bit would become a fact.
@@ -165,12 +163,12 @@ class _Work:
 
     def _earlier(self, day: int) -> pa.Table:
         """Return rows of sessions before `day`, row groups from the end on until there are HISTORY whole ones."""
-        parts, seen = [_lax(self.table).empty_table()], set[int]()
+        parts, seen = [segments.lax(self.table).empty_table()], set[int]()
         for member in reversed([*self.context, *self.joined]):
             self._verify(member)
             with pq.ParquetFile(member["path"]) as file:
                 for number in reversed(range(file.num_row_groups)):
-                    rows = shaped(self.table, file.read_row_group(number))
+                    rows = segments.shaped(self.table, file.read_row_group(number))
                     days = self._days(rows)
                     parts.insert(1, merging.only(rows, days < day))
                     seen.update(np.unique(days[days < day]).tolist())
@@ -202,7 +200,7 @@ class _Work:
 
     def _readable(self, members: list[dict[str, Any]]) -> pa.Table:
         """Return another instrument's rows; what is damaged there is no evidence, and stops no commit of this one."""
-        read = [_lax(self.table).empty_table()]
+        read = [segments.lax(self.table).empty_table()]
         for each in members:
             with suppress(SegmentDamaged, OSError, pa.ArrowInvalid):
                 read.append(self._standing([each]))
@@ -325,13 +323,13 @@ class _Work:
         for span in np.unique(spans).tolist():
             start, end = np.searchsorted(spans, [span, span + 1]).tolist()
             path = self.folder / f"{self.number:05d}-{span}.parquet"
-            written = write(path, self.table, self.given["instrument"], joined.slice(start, end - start))
+            written = segments.write(path, self.table, self.given["instrument"], joined.slice(start, end - start))
             if standing.get(span) == written.sha256:
                 path.unlink()
                 continue
             with path.open("rb") as handle:
                 _, footer = canonical.footer_of(handle)
-            made.append({"spanStartNs": span, "footer": footer, **_facts(written)})
+            made.append({"spanStartNs": span, "footer": footer, **segments.facts(written)})
         return made
 
     def _quarantine(self, refused: set[int]) -> list[dict[str, Any]]:
@@ -341,70 +339,10 @@ class _Work:
                 continue
             path = self.folder / f"{self.number:05d}-held-{each.day}.parquet"
             rows = self.new.slice(each.start, each.stop - each.start)
-            written = write(path, self.table, self.given["instrument"], rows, refused=True)
+            written = segments.write(path, self.table, self.given["instrument"], rows, refused=True)
             codes = rules.gravest(each.codes)
-            kept.append({"day": each.day, "code": codes[0], "notes": "; ".join(each.notes), **_facts(written)})
+            kept.append({"day": each.day, "code": codes[0], "notes": "; ".join(each.notes), **segments.facts(written)})
         return kept
-
-
-def stamp(ns: int) -> pa.Scalar:
-    """Return a time as filters want it."""
-    return pa.scalar(ns, schemas.TIMESTAMP)
-
-
-def shaped(table: Table, rows: pa.Table) -> pa.Table:
-    """Return rows with exactly the table's columns; those that an older version lacked are null. RowsRefused else."""
-    schema = schemas.table_form(table).schema
-    unknown = sorted(set(rows.column_names) - set(schema.names))
-    lacking = [field.name for field in schema if field.name not in rows.column_names and not field.nullable]
-    if unknown or lacking:
-        words = f"the table {table.name} has other columns"
-        raise RowsRefused(words, {"table": table.name, "unknown": unknown, "missing": lacking})
-    for field in schema:
-        if field.name not in rows.column_names:
-            rows = rows.append_column(field.name, pa.nulls(rows.num_rows, field.type))
-    try:
-        columns = [rows.column(field.name).cast(field.type) for field in schema]
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as fault:
-        raise RowsRefused(f"the table {table.name}: {str(fault)[:200]}", {"table": table.name}) from fault
-    # Nullability is not enforced here: a null where none may be is a verdict on its session, not a broken call.
-    return pa.table(columns, schema=_lax(table))
-
-
-def _lax(table: Table) -> pa.Schema:
-    return pa.schema([pa.field(each.name, each.type) for each in schemas.table_form(table).schema])
-
-
-def write(path: Path, table: Table, instrument: str, rows: pa.Table, *, refused: bool = False) -> canonical.Written:
-    """Write rows as a segment: the same bytes for the same rows of the same instrument and table.
-
-    Refused rows may hold nulls where the table has none.
-    """
-    form = schemas.Form(_lax(table), table.group_rows) if refused else schemas.table_form(table)
-    told = {
-        "nexus.format": FORMAT,
-        "nexus.table": table.name,
-        "nexus.schema": str(table.version),
-        "nexus.instrument": instrument,
-        "nexus.ts": "ns UTC open" if table.family == tables.BARS else "ns UTC",
-        # makes the footer this file's own: sizes and statistics of two revisions may be the same
-        "nexus.content": merging.digest(rows),
-        **({"nexus.interval": table.interval} if table.interval else {}),
-    }
-    writer = canonical.CanonicalWriter(path, form, told)
-    writer.write(rows)
-    return writer.close()
-
-
-def _facts(written: canonical.Written) -> dict[str, Any]:
-    return {
-        "path": written.path,
-        "rows": written.rows,
-        "sizeBytes": written.size_bytes,
-        "sha256": written.sha256,
-        "t0Ns": written.t0_ns,
-        "t1Ns": written.t1_ns,
-    }
 
 
 def _ns(rows: pa.Table) -> np.ndarray:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets.exports import cutting
-from datasets.lake import building
+from datasets.lake import segments
 from datasets.market import tables
 from tests.kit import lake
 
@@ -21,7 +21,7 @@ MINUTE = 60 * 10**9
 def segment(tmp_path, table, stamps):
     path = tmp_path / "segment.parquet"
     rows = lake.bars(stamps, 100 + np.sin(np.arange(len(stamps))), table=table)
-    building.write(path, tables.find(table), "XNYS:A", rows)
+    segments.write(path, tables.find(table), "XNYS:A", rows)
     return path, rows
 
 

@@ -10,8 +10,9 @@ import pytest
 from django.db import connection
 
 from datasets.lake import commit, scan
-from datasets.lake.building import RowsDiffer, RowsRefused
+from datasets.lake.building import RowsDiffer
 from datasets.lake.instruments import InstrumentUnknown
+from datasets.lake.segments import RowsRefused
 from datasets.models import LakeEntry, LakeMember, LakePartition, LakeQuarantine, LakeRevision, LakeSegment
 from datasets.storage import blobs
 from tests.kit import lake
