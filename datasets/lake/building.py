@@ -104,11 +104,7 @@ class _Work:
 
     def _offered(self) -> pa.Table:
         start, end = self.given["startNs"], self.given["endNs"]
-        within = (
-            [("ts_event", ">=", segments.stamp(start)), ("ts_event", "<", segments.stamp(end))]
-            if self.given["cut"]
-            else None
-        )
+        within = segments.between(start, end) if self.given["cut"] else None
         read = [pq.read_table(path, filters=within) for path in self.given["offered"]]
         rows = pa.concat_tables([segments.shaped(self.table, each) for each in read])
         ns = _ns(rows)
@@ -123,10 +119,7 @@ class _Work:
 
     def beside(self) -> list[contamination.Side]:
         """Return rows of other instruments, cut to the offered range: what is noted of them is of no interest."""
-        within = [
-            ("ts_event", ">=", segments.stamp(self.given["startNs"])),
-            ("ts_event", "<", segments.stamp(self.given["endNs"])),
-        ]
+        within = segments.between(self.given["startNs"], self.given["endNs"])
         found = []
         for path in self.given["beside"]:
             rows = segments.shaped(self.table, pq.read_table(path, filters=within)).combine_chunks()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tradenexus.cli import invocation, lakecare, lakediff, lakerows, params, recipes, references, waiting
+from tradenexus.cli import invocation, lakecare, lakediff, lakeheld, lakerows, params, references, waiting
 from tradenexus.cli.failures import Usage
 from tradenexus.cli.output import Column
 
@@ -80,15 +80,6 @@ CHANGED = (
     Column("REMOVED", "changes.removed", right=True, drop=1),
     Column("ROWS", "rows", right=True, drop=2),
 )
-HELD = (
-    Column("ID", "id"),
-    Column("ENTRY", "entry"),
-    Column("SESSION", "session"),
-    Column("CODE", "code"),
-    Column("STATE", "state", state=True),
-    Column("ROWS", "rows", right=True),
-    Column("NOTES", "notes", drop=1),
-)
 INSTRUMENTS = (
     Column("NAME", "name"),
     Column("TYPE", "type"),
@@ -105,7 +96,6 @@ TABLES = (
     Column("ABOUT", "about", drop=2),
 )
 Entry = Annotated[str, typer.Argument(metavar="ENTRY", help="TABLE/VENUE:SYMBOL, as in equities_bars/XNYS:IBM.")]
-Held = Annotated[str, typer.Argument(metavar="QRT", help="qrt_... as `nexus lake quarantine` lists it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept in the audit.")]
 
 
@@ -122,7 +112,7 @@ def list_(
     """List the entries of the catalog. Example: nexus lake list --table equities_bars --freshness late"""
     nx = invocation.of(ctx)
     asked = {"table": table, "q": query, "grade": grade, "freshness": freshness, "vendor": vendor}
-    items = [_named(each) for each in nx.client.pages("/v1/lake/entries", asked, limit=limit)]
+    items = [lakeheld.named(each) for each in nx.client.pages("/v1/lake/entries", asked, limit=limit)]
     nx.out.rows(items, ENTRIES, f"{len(items)} entries - Web: {nx.web('lakehouse')}")
 
 
@@ -130,7 +120,7 @@ def list_(
 def show(ctx: typer.Context, entry: Entry) -> None:
     """Show one entry: range, freshness, verdicts, digest. Example: nexus lake show equities_bars/XNYS:IBM"""
     nx = invocation.of(ctx)
-    found = _named(nx.client.get(_path(entry))["entry"])
+    found = lakeheld.named(nx.client.get(_path(entry))["entry"])
     nx.out.facts(found, FACTS, f"Web: {nx.web('lakehouse', *_parts(entry))}")
 
 
@@ -243,7 +233,7 @@ def commit(
 ) -> None:
     """List the entries that one commit changed. Example: nexus lake commit cmt_..."""
     nx = invocation.of(ctx)
-    items = [_named(each) for each in nx.client.pages(f"/v1/lake/commits/{ref}/entries", limit=limit)]
+    items = [lakeheld.named(each) for each in nx.client.pages(f"/v1/lake/commits/{ref}/entries", limit=limit)]
     nx.out.rows(items, CHANGED, f"{len(items)} entries - Web: {nx.web('lakehouse', 'commits', ref)}")
 
 
@@ -266,73 +256,10 @@ def override(
     nx.out.facts(told, PARTITIONS)
 
 
-@app.command()
-def quarantine(
-    ctx: typer.Context,
-    state: Annotated[str, typer.Option(help="held, released, dismissed, superseded, fixed, or all.")] = "held",
-    table: Annotated[str | None, typer.Option(help="Of one table.")] = None,
-    instrument: Annotated[str | None, typer.Option(help="Of one VENUE:SYMBOL.")] = None,
-    limit: params.Limit = 200,
-) -> None:
-    """List sessions whose rows were refused, and why. Example: nexus lake quarantine"""
-    nx = invocation.of(ctx)
-    asked = {"state": None if state == "all" else state, "table": table, "instrument": instrument}
-    items = [_named(each) for each in nx.client.pages("/v1/lake/quarantine", asked, limit=limit)]
-    nx.out.rows(items, HELD, f"{len(items)} sessions")
-
-
-@app.command()
-def release(ctx: typer.Context, held: Held, reason: Reason, wait: params.Wait = False) -> None:
-    """Let refused rows in, on your word. Example: nexus lake release qrt_... --reason "seen at the venue" --wait"""
-    nx = invocation.of(ctx)
-    answer = nx.client.post(f"/v1/lake/quarantine/{held}/release", {"reason": reason})
-    if wait:
-        waiting.finish(nx, answer["job"], what="release")
-        answer = nx.client.get(f"/v1/lake/quarantine/{held}")
-    else:
-        waiting.announce(nx, answer["job"])
-    nx.out.facts(_named(answer["quarantine"]), HELD)
-
-
-@app.command()
-def dismiss(ctx: typer.Context, held: Held, reason: Reason) -> None:
-    """Settle that refused rows stay out. Example: nexus lake dismiss qrt_... --reason "a broken feed that day\""""
-    nx = invocation.of(ctx)
-    answer = nx.client.post(f"/v1/lake/quarantine/{held}/dismiss", {"reason": reason})
-    nx.out.facts(_named(answer["quarantine"]), HELD)
-
-
-@app.command()
-def fix(
-    ctx: typer.Context,
-    held: Held,
-    steps: recipes.Steps = None,
-    drop: recipes.Drop = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="Why; it is kept in the audit.")] = None,
-    commit: Annotated[
-        bool, typer.Option("--commit", help="Offer the fixed rows to the lake, which judges them.")
-    ] = False,
-    policy: Annotated[str, typer.Option(help="Where other values stand: refuse (default) or newer.")] = "refuse",
-    preview: recipes.Preview = False,
-    wait: params.Wait = False,
-) -> None:
-    """Fix refused rows by a recipe: they become a version, and enter with --commit if they are good then.
-
-    Example: nexus lake fix qrt_... --steps cents.json --reason "the vendor quoted cents" --commit --wait
-    """
-    nx = invocation.of(ctx)
-    body: dict[str, Any] = {"steps": recipes.steps_of(steps, drop or []), "commit": commit, "policy": policy}
-    body |= {"preview": True} if preview else {}
-    body |= {"reason": reason} if reason else {}
-    job = nx.client.post(f"/v1/lake/quarantine/{held}:fix", body)["job"]
-    if preview:
-        recipes.show(nx, job)
-        return
-    if wait:
-        job = waiting.finish(nx, job, what="fix")
-    else:
-        waiting.announce(nx, job)
-    nx.out.facts(job, (Column("job", "id"), Column("state", "state", state=True), Column("result", "result")))
+app.command()(lakeheld.quarantine)
+app.command()(lakeheld.release)
+app.command()(lakeheld.dismiss)
+app.command()(lakeheld.fix)
 
 
 @app.command()
@@ -427,10 +354,6 @@ def _parts(entry: str) -> tuple[str, str]:
 
 def _path(entry: str) -> str:
     return "/v1/lake/" + "/".join(_parts(entry))
-
-
-def _named(item: dict[str, Any]) -> dict[str, Any]:
-    return {"entry": f"{item['table']}/{item['instrument']}", **item}
 
 
 def _mapped(pairs: list[str]) -> dict[str, str]:
