@@ -26,6 +26,7 @@ from tradenexus.errors import BadRequest
 
 STEPS = 50
 CONDITIONS = 20
+TEXT_MOST = 128
 LONGEST_SHIFT_S = 100 * 366 * 86_400
 COMPARES = ("<", "<=", ">", ">=", "==", "!=")
 NULLS = ("null", "not_null")  # NaN counts as null
@@ -114,7 +115,7 @@ def ns_of(text: Any) -> int:
 
 def nanoseconds(seconds: float | int) -> int:
     """Return seconds as whole nanoseconds; ValueError when they are not exact, or beyond a hundred years."""
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds):
+    if not _is_number(seconds):
         raise ValueError("no number")
     exact = Decimal(str(seconds)) * 10**9
     if exact % 1 or not exact or abs(exact) > LONGEST_SHIFT_S * 10**9:
@@ -124,16 +125,29 @@ def nanoseconds(seconds: float | int) -> int:
 
 def ratio(factor: float | int | str) -> tuple[float, float]:
     """Return (multiply by, then divide by) of a factor such as 0.01 or "1/7"; ValueError when it is none."""
-    if isinstance(factor, str):
+    if isinstance(factor, str) and len(factor) <= TEXT_MOST:
         over, slash, under = factor.partition("/")
         found = float(over), float(under) if slash else 1.0
-    elif isinstance(factor, bool) or not isinstance(factor, int | float):
+    elif not _is_number(factor):
         raise ValueError("no number")
     else:
         found = float(factor), 1.0
     if not all(math.isfinite(each) and each > 0 for each in found) or found[0] == found[1]:
         raise ValueError("out of range")
     return found
+
+
+def _is_number(value: Any) -> bool:
+    """Tell whether a value is a finite number that a column could hold."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) < 2**63 if isinstance(value, int) else number and math.isfinite(value)
+
+
+def _is_text(value: Any) -> bool:
+    """Tell whether a value is text that can be stored: of bounded length, without NUL and halves of characters."""
+    if not isinstance(value, str) or not 1 <= len(value) <= TEXT_MOST or "\0" in value:
+        return False
+    return not any(0xD800 <= ord(each) < 0xE000 for each in value)
 
 
 class _Reader:
@@ -152,13 +166,13 @@ class _Reader:
         for name in self.step:
             if name not in _FIELDS[op]:
                 known = sorted(_FIELDS[op] - _ANY)
-                raise self._wrong(str(name)[:40], f"a {op} step has no such field; it has {', '.join(known)}")
+                raise self._wrong(ascii(name)[1:-1][:40], f"a {op} step has no such field; it has {', '.join(known)}")
         return {"op": op, **getattr(self, f"_{op}")(), **self._common()}
 
     def _common(self) -> dict[str, Any]:
         told: dict[str, Any] = {}
         if (instrument := self.step.get("instrument")) is not None:
-            if not isinstance(instrument, str) or not 1 <= len(instrument) <= 128 or "\0" in instrument:
+            if not _is_text(instrument):
                 raise self._wrong("instrument", "it is the name of a symbol of the version")
             told["instrument"] = instrument
         if (must := self.step.get("mustMatch")) is not None:
@@ -215,11 +229,11 @@ class _Reader:
 
     def _value(self, column: str, op: str, value: Any, place: str) -> Any:
         if column in _TEXTS or column == "filled":
-            right = str if column in _TEXTS else bool
-            if not isinstance(value, right) or op not in ("==", "!="):
-                raise self._wrong(place, f"{column} is {'text' if right is str else 'true or false'}: use == or !=")
+            right = _is_text(value) if column in _TEXTS else isinstance(value, bool)
+            if not right or op not in ("==", "!="):
+                raise self._wrong(place, f"{column} is {'text' if column in _TEXTS else 'true or false'}: use == or !=")
             return value
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if not _is_number(value):
             raise self._wrong(place, "it is a number")
         return value
 
