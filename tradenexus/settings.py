@@ -231,7 +231,7 @@ NEXUS_SCRUB_DAYS = env.integer("NEXUS_SCRUB_DAYS", 7, 1)
 # Earlier revisions of the lake can be read for so many days; 0: for ever.
 NEXUS_LAKE_REVISIONS_KEPT_DAYS = env.integer("NEXUS_LAKE_REVISIONS_KEPT_DAYS", 90, 0)
 # Rows of both sides that one comparison of two revisions reads; beyond it says how far it came.
-NEXUS_LAKE_DIFF_ROWS = env.integer("NEXUS_LAKE_DIFF_ROWS", 4_000_000, 1)
+NEXUS_LAKE_DIFF_ROWS = env.integer("NEXUS_LAKE_DIFF_ROWS", 2_000_000, 1)
 # Dotted paths of functions (ids of segments) -> those of them that must stay (datasets.maintenance.roots).
 NEXUS_LAKE_ROOTS: list[str] = []
 NEXUS_UPLOAD_IDLE_S = env.integer("NEXUS_UPLOAD_IDLE_S", 60, 1)

@@ -143,27 +143,41 @@ def _matched(table: Table, a: pa.Table, b: pa.Table) -> tuple[Matches, np.ndarra
 def bag(table: Table, a: pa.Table, b: pa.Table) -> tuple[Matches, np.ndarray]:
     """Compare rows without a key: what occurs more often on one side; and where `b` has the others in another order."""
     none = np.empty(0, dtype=np.int64)
+    equal = _prefix(table, a, b)
+    if equal == a.num_rows == b.num_rows:
+        return Matches(none, none, none, none), none
+    a, b = a.slice(equal), b.slice(equal)
     codes = _codes(pa.concat_tables([a, b]))
     left, right = codes[: a.num_rows], codes[a.num_rows :]
-    if len(left) == len(right) and (left == right).all():
-        return Matches(none, none, none, none), none
     kinds = codes.max(initial=-1) + 1
     both = np.minimum(np.bincount(left, minlength=kinds), np.bincount(right, minlength=kinds))
     extra_a, extra_b = _occurrence(left) >= both[left], _occurrence(right) >= both[right]
     kept_a, kept_b = np.flatnonzero(~extra_a), np.flatnonzero(~extra_b)
     moved = kept_b[left[kept_a] != right[kept_b]]
-    return Matches(none, none, np.flatnonzero(extra_a), np.flatnonzero(extra_b)), moved
+    return Matches(none, none, np.flatnonzero(extra_a) + equal, np.flatnonzero(extra_b) + equal), moved + equal
+
+
+def _prefix(table: Table, a: pa.Table, b: pa.Table) -> int:
+    """Return how many rows from the first on are the same on both sides, one by one."""
+    count = min(a.num_rows, b.num_rows)
+    same = np.ones(count, dtype=bool)
+    for name in table.names:
+        same &= identical(*(side.column(name).slice(0, count).combine_chunks() for side in (a, b)))
+    return count if same.all() else int(np.argmin(same))
 
 
 def _codes(rows: pa.Table) -> np.ndarray:
     """Return a number a row, the same for rows that are the same in all columns."""
-    columns = []
+    codes = np.zeros(rows.num_rows, dtype=np.int64)
     for name in rows.column_names:
         column = rows.column(name).combine_chunks()
-        columns += [column.is_valid().to_numpy(zero_copy_only=False).astype(np.int64), bits(column)]
-    matrix = np.ascontiguousarray(np.stack(columns, axis=1))
-    whole = matrix.view(np.dtype((np.void, matrix.dtype.itemsize * matrix.shape[1]))).ravel()
-    return np.unique(whole, return_inverse=True)[1].astype(np.int64)
+        valid = column.is_valid().to_numpy(zero_copy_only=False).astype(np.int64)
+        for part in (bits(column), valid):
+            if len(part) and (part != part[0]).any():
+                # both are below the number of rows, so that one number holds the pair
+                kinds, values = (np.unique(each, return_inverse=True)[1].astype(np.int64) for each in (codes, part))
+                codes = kinds * (int(values.max()) + 1) + values
+    return np.unique(codes, return_inverse=True)[1].astype(np.int64)
 
 
 def _occurrence(codes: np.ndarray) -> np.ndarray:
