@@ -125,4 +125,4 @@ def _asked(
 
 def _shape(sizes: Sizes) -> tuple[int, int, int, int, int]:
     """Return (instruments, months, entries in all, appends, ranges of a day that are read)."""
-    return (500, 36, 10_000, 200, 60) if sizes.rows >= 10_000 else (8, 15, 50, 5, 8)
+    return (500, 36, 10_000, 1_000, 200) if sizes.rows >= 10_000 else (8, 15, 50, 5, 8)

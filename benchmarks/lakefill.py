@@ -156,6 +156,7 @@ class Lake:
         own = {"entry_id": "e.id", "digest": "CASE p.digest WHEN '' THEN '' ELSE e.id || substr(p.digest, 33) END"}
         taken = ", ".join(own.get(column, f"p.{column}") for column in columns)
         with connection.cursor() as cursor:
+            cursor.execute("PRAGMA cache_size = -800000")  # or the pages of five indexes are written again and again
             cursor.execute(
                 f"INSERT INTO datasets_lakepartition ({', '.join(columns)}) SELECT {taken} FROM datasets_lakeentry e "
                 "JOIN datasets_lakeentry model ON model.grade = e.grade JOIN datasets_lakepartition p "
