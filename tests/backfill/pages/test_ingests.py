@@ -59,6 +59,8 @@ def test_one_tells_outcome_findings_and_reason_of_each_instrument(owner, browse,
     assert "TOXIC" in text
     assert "nonsense" in text
     assert "1 candidate was refused" in text
+    part = browse(owner).get(f"{HOME}{mixed}/", headers={"HX-Request": "true"}).content.decode()
+    assert 'data-state="finished"' in part  # what changes while it runs stands in the part that is refreshed
     failed = browse(owner).get(f"{HOME}{mixed}/?outcome=failed")
     assert [item.instrument for item in failed.context["pager"].items] == ["X:C"]
     assert "nexus ingest retry" in text
