@@ -98,7 +98,8 @@ def offer(run: Any, version: DatasetVersion, options: Mapping[str, Any]) -> Offe
         return _refused(run, scan, scan.reason)
     if scan.key != key(version, options):
         return _refused(run, scan, "what was said of the file, or the program, is not the same any more")
-    _await(run, scan)
+    if room(scan).is_dir():  # not on another host, whose scan would be awaited in vain
+        _await(run, scan)
     reason = _unusable(scan, version)
     if reason:
         return _refused(run, scan, reason)
@@ -135,6 +136,8 @@ def _await(run: Any, scan: ProvisionalScan) -> None:
 
 
 def _unusable(scan: ProvisionalScan, version: DatasetVersion) -> str:
+    if not room(scan).is_dir():
+        return scan.reason or "its files are not here"
     if scan.state != ScanState.READY or scan.found is None:
         return scan.reason or "it was cut short"
     if scan.sha256 != version.sha256:

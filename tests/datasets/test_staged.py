@@ -125,9 +125,9 @@ def test_each_difference_is_refused_by_name_and_stays_refused(run, scan):
     for spoil, why in (
         (other_bytes, "sent again"),
         (damaged, "damaged"),
-        (lost, "not here"),
         (other_settings, "what was said"),
         (dead, "cut short"),
+        (lost, "not here"),
     ):
         ProvisionalScan.everyone.filter(id=scan.id).update(state=ScanState.READY, found=found, key=scan.key, reason="",
                                                            sha256=scan.session.target.sha256)  # fmt: skip
