@@ -154,7 +154,9 @@ def overlay(
     days = [day] if day is not None else [each["day"] for each in found["sessions"]]
     if not days or not charts.drawable(lake_tables.find(entry.table)):
         return None
-    around = max(1, (days[-1] - days[0]) // 20)
+    # enough around one session that daily bars make a line
+    least = 10 if lake_tables.find(entry.table).interval == "1d" else 1
+    around = max(least, (days[-1] - days[0]) // 20)
     start, end = (days[0] - around) * DAY, (days[-1] + 1 + around) * DAY
     drawn = [charts.of_entry(entry, start=start, end=end, most=BARS, as_of=each.created_at)["bars"] for each in (a, b)]
     points = [[(_seconds(bar["time"]), float(bar["close"])) for bar in bars if bar["close"]] for bars in drawn]
