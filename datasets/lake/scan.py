@@ -80,8 +80,8 @@ def locate(
 
 def _newest(entry: LakeEntry, first: int, after: int) -> list[LakeSegment] | None:
     """Return the segments in force; None when a commit has moved the entry on since it was read."""
-    rows = [*LakeSegment.everyone.raw(_in_force(), [_bound(LakeMember, "entry", entry.id), first, after])]
-    return None if any(row.from_revision > entry.revision for row in rows) else rows  # type: ignore[attr-defined]
+    rows: list[Any] = [*LakeSegment.everyone.raw(_in_force(), [_bound(LakeMember, "entry", entry.id), first, after])]
+    return None if any(row.from_revision > entry.revision for row in rows) else rows
 
 
 @lru_cache(1)
@@ -92,9 +92,8 @@ def _one_entry() -> str:
 
 @lru_cache(1)
 def _in_force() -> str:
-    columns = ", ".join(
-        f"s.{connection.ops.quote_name(str(field.column))}" for field in LakeSegment._meta.concrete_fields
-    )
+    quoted, fields = connection.ops.quote_name, LakeSegment._meta.concrete_fields
+    columns = ", ".join(f"s.{quoted(str(field.column))}" for field in fields)
     return (
         f"SELECT {columns}, m.from_revision FROM {LakeMember._meta.db_table} m "  # noqa: S608 - names of our own
         f"JOIN {LakeSegment._meta.db_table} s ON s.id = m.segment_id WHERE m.entry_id = %s "
