@@ -1,7 +1,7 @@
 """Marks of bars, by which the same rows are found again under another instrument's name without reading the lake.
 
 A bar's mark is 64 bits of its time, prices and volume. A daily session is remembered by its bar's mark; an intraday one
-by a sketch: the marks of its bars, 32 bits each. Sessions of more than FULL traded bars keep one interval in BLOCK, the
+by a sketch: the marks of its bars. Sessions of more than FULL traded bars keep one interval in BLOCK, the
 same ones for every instrument, so that BLOCK bars in a row always leave one in the sketch; scattered ones may not.
 """
 
@@ -105,7 +105,7 @@ def _sketch(table: Table, ns: np.ndarray, marks: np.ndarray) -> bytes:
     if len(ns) > FULL:
         length = intervals.parse(table.interval).duration_ns
         marks = marks[ns // length % BLOCK == 0]
-    kept: np.ndarray = np.unique((marks >> np.uint64(32)).astype("<u4"))
+    kept: np.ndarray = np.unique(marks.astype("<u8"))
     return kept.tobytes()
 
 

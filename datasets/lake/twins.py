@@ -99,26 +99,28 @@ def _within(tenant_id: UUID, table: str, sessions: list[Asked]) -> Iterator[tupl
     if not others:
         return
     at = {entry_id: place for place, entry_id in enumerate(own | {other for other, _, _ in others})}
-    mine = _marks([(at[entry_id], each["sketch"]) for _, entry_id, each in sessions])
-    theirs = _marks([(at[other], told) for other, _, told in others])
-    whose = np.repeat(np.arange(len(others)), [len(told) // 4 for _, _, told in others])
-    # a mark in the high half, whose it is in the low one: an entry that changes has most marks in common with itself
-    foreign = ~np.isin(theirs, mine) & np.isin(theirs >> np.uint64(32), mine >> np.uint64(32))
+    mine, own_mine = _marks([(at[entry_id], each["sketch"]) for _, entry_id, each in sessions])
+    theirs, own_theirs = _marks([(at[other], told) for other, _, told in others])
+    whose = np.repeat(np.arange(len(others)), [len(told) // 8 for _, _, told in others])
+    # an entry that changes has most marks in common with itself: those are not meant
+    foreign = np.isin(theirs, mine) & ~np.isin(own_theirs, own_mine)
     by_day = defaultdict(list)
     for number, entry_id, each in sessions:
-        by_day[each["day"]].append((number, entry_id, np.frombuffer(each["sketch"], "<u4")))
+        by_day[each["day"]].append((number, entry_id, np.frombuffer(each["sketch"], "<u8")))
     for place in np.unique(whose[foreign]).tolist():
         other, day, told = others[place]
         for number, entry_id, marks in by_day[day]:
-            if entry_id != other and np.isin(marks, np.frombuffer(told, "<u4")).any():
+            if entry_id != other and np.isin(marks, np.frombuffer(told, "<u8")).any():
                 yield number, other, day
 
 
-def _marks(sketches: list[tuple[int, bytes]]) -> Any:
+def _marks(sketches: list[tuple[int, bytes]]) -> tuple[Any, Any]:
+    """Return the marks of sketches, and the same marks with whose they are mixed in."""
     import numpy as np
 
-    parts = [np.frombuffer(told, "<u4").astype(np.uint64) << np.uint64(32) | np.uint64(at) for at, told in sketches]
-    return np.concatenate(parts)
+    marks = np.concatenate([np.frombuffer(told, "<u8") for _, told in sketches])
+    owner = np.repeat(np.array([at for at, _ in sketches], np.uint64), [len(told) // 8 for _, told in sketches])
+    return marks, marks ^ (owner + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
 
 
 def given(pairs: Found, stack: ExitStack) -> dict[int, list[dict[str, Any]]]:

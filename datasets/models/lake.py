@@ -226,7 +226,7 @@ class LakePartition(models.Model):
 
 
 class LakeSketch(models.Model):
-    """Marks of the intraday bars of one session (little-endian uint32, ascending): which bars it has, without them."""
+    """Marks of the intraday bars of one session (little-endian uint64, ascending): which bars it has, without them."""
 
     entry = models.ForeignKey(LakeEntry, on_delete=models.CASCADE, related_name="sketches")
     table = models.CharField(max_length=48)  # the entry's: sessions of a table are asked for together

@@ -30,7 +30,7 @@ def remembered(table, rows, standing=()):
 
 def sketch(rows) -> set[int]:
     (told,) = remembered(MINUTE, rows)
-    return set(np.frombuffer(told["sketch"], "<u4").tolist())
+    return set(np.frombuffer(told["sketch"], "<u8").tolist())
 
 
 @given(st.integers(0, 1435), st.integers(5, 60), st.integers(0, 1000))

@@ -139,7 +139,7 @@ def test_the_sketch_is_of_what_stands(owner, pair, tmp_path):
     first = LakeSketch.objects.get()
     lake.put(owner, tmp_path, lake.offer(tmp_path, minutes(1, 100), eth, MINUTES))
     assert LakeSketch.objects.get().id == first.id
-    assert len(LakeSketch.objects.get().marks) == 288 * 4
+    assert len(LakeSketch.objects.get().marks) == 288 * 8
     lake.put(owner, tmp_path, lake.offer(tmp_path, minutes(1, 100), btc, MINUTES))
     assert LakeSketch.objects.count() == 1  # what was refused does not stand
 
