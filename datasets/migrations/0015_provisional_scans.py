@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('datasets', '0015_marks_of_sessions'),
+        ('datasets', '0014_marks_of_sessions'),
         ('tenancy', '0001_initial'),
     ]
 
