@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backfill.gaps.holes import KINDS
+from backfill.gaps.kinds import KINDS
 from backfill.models import RepairItem, RepairRun, RepairState
 from backfill.repair import requests, settling
 from datasets.market.times import time_text

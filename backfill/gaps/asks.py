@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from backfill.gaps.holes import Gap
+from backfill.gaps.kinds import Gap
 from datasets.market import ranges
 from datasets.market.ranges import Range
 

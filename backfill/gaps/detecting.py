@@ -17,7 +17,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Q
 
-from backfill.gaps.holes import KINDS, Gap
+from backfill.gaps.kinds import KINDS, Gap
 from datasets.engine import children, executor, handover
 from datasets.lake import scan
 from datasets.market import dates, intervals, tables

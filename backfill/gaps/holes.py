@@ -10,23 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from backfill.gaps.kinds import GAP, MISSING, MISSING_ROWS, Gap
 from datasets.market import calendars, intervals, partitions, tables
 from datasets.market.calendars import Sessions
 from datasets.market.intervals import DAY
 from datasets.market.tables import Table
-
-# Whole sessions; bars of sessions that have others; time between two rows where no calendar is known.
-MISSING, MISSING_ROWS, GAP = "MISSING", "MISSING_ROWS", "GAP"
-KINDS = (MISSING, MISSING_ROWS, GAP)
-
-
-class Gap(NamedTuple):
-    """Rows that are missing in [start_ns, end_ns): `missing` bars; sessions of a table without an interval."""
-
-    start_ns: int
-    end_ns: int
-    missing: int
-    kind: str
 
 
 class Window(NamedTuple):

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from backfill.gaps.holes import KINDS
+from backfill.gaps.kinds import KINDS
 from backfill.models import RepairItem, RepairRun, RepairState
 from backfill.repair import requests, settling
 from datasets.models import LakeEntry

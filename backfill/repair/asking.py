@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 
 from backfill.gaps import asks
-from backfill.gaps.holes import Gap
+from backfill.gaps.kinds import Gap
 from backfill.models import RepairItem, VendorAnswer
 from backfill.vendors import registry
 from backfill.vendors.registry import Listed

@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 
 from backfill.gaps import detecting
-from backfill.gaps.holes import KINDS, Gap
+from backfill.gaps.kinds import KINDS, Gap
 from backfill.landing import asking, zones
 from backfill.models import RepairItem, RepairRun, RepairState
 from backfill.repair import planning, settling

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from backfill.gaps.detecting import Selection
-from backfill.gaps.holes import KINDS
+from backfill.gaps.kinds import KINDS
 from datasets.market import tables
 from datasets.snapshots.asking import instant
 from tradenexus.errors import BadRequest

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from datasets.formats import streams
 from datasets.formats.sniff import HEAD_BYTES, TAIL_BYTES
+from datasets.formats.tide import LINE_BYTES
 
 _STEP_BYTES = 1 << 20
 _TICK_S = 0.05
-_LINE_BYTES = 22  # twenty digits, a blank, 0 or 1
 
 
 class Tide:
@@ -29,21 +29,12 @@ class Tide:
 
     def now(self) -> tuple[int, bool]:
         """Return (offset, ends there)."""
-        line = os.pread(self._file.fileno(), _LINE_BYTES, 0)
-        return (int(line[:20]), line[21:22] == b"1") if len(line) == _LINE_BYTES else (0, False)
+        line = os.pread(self._file.fileno(), LINE_BYTES, 0)
+        return (int(line[:20]), line[21:22] == b"1") if len(line) == LINE_BYTES else (0, False)
 
     def close(self) -> None:
         """Let the file go."""
         self._file.close()
-
-
-def tell(path: Path, offset: int, ends: bool) -> None:
-    """Write how far a file may be read; a reader that has it open sees it."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-    try:
-        os.pwrite(descriptor, b"%020d %d" % (offset, ends), 0)
-    finally:
-        os.close(descriptor)
 
 
 class Growing:

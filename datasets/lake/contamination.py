@@ -15,11 +15,10 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from datasets.lake import marking
+from datasets.lake import marking, rules
 from datasets.lake.judging import Session
 from datasets.market.tables import Table
 
-SUSPECT = "FOREIGN_SUSPECT"
 LEVEL = float(np.log(1.05))
 
 
@@ -114,7 +113,7 @@ def _note(side: Side, session: Session, bars: int, name: str) -> None:
     marks = side.marks[session.start : session.stop]
     # what stands already was judged when it entered, perhaps by a reviewer: it is suspected again, not refused
     stands = bool(np.isin(marks[marks != 0], side.standing).all())
-    session.add(SUSPECT if stands else "CONTAMINATED", f"{bars} bar(s) are those of {name}")
+    session.add(rules.SUSPECT if stands else "CONTAMINATED", f"{bars} bar(s) are those of {name}")
 
 
 def against(offered: Side, standing: Side) -> list[Shared]:

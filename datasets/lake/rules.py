@@ -15,6 +15,7 @@ REFUSE, NEWER, RANK = "refuse", "newer", "rank"
 POLICIES = (REFUSE, NEWER, RANK)
 # For repairs alone: what is absent is added, what stands stays, and nothing is said of freshness.
 FILL = "fill"
+SUSPECT = "FOREIGN_SUSPECT"
 
 # gravest first: (code, status, what it says)
 _CODES = (
@@ -29,7 +30,7 @@ _CODES = (
     ),
     ("MISSING", RED, "The calendar has a session here and no row came."),
     (
-        "FOREIGN_SUSPECT",
+        SUSPECT,
         AMBER,
         "The same bars came under another instrument's name too; whose they are is not known. The notes name it.",
     ),

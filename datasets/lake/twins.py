@@ -16,8 +16,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from datasets.engine import handover
-from datasets.lake import ledger, marking, rules, state
-from datasets.lake.contamination import SUSPECT
+from datasets.lake import ledger, rules, state
 from datasets.market import dates, tables
 from datasets.models import LakeEntry, LakeMember, LakePartition, LakeSketch
 from datasets.storage import blobs
@@ -187,9 +186,9 @@ def suspect(entries: Sequence[LakeEntry], found: Sequence[dict[str, Any]]) -> in
         sessions = LakePartition.objects.filter(
             Q(rows__gt=0), entry=entry, session__in=[dates.to_date(day) for day in days]
         )
-        rows = [row for row in sessions if SUSPECT not in row.codes]
+        rows = [row for row in sessions if rules.SUSPECT not in row.codes]
         for row in rows:
-            row.codes = rules.gravest([*(code for code in row.codes if code != "OK"), SUSPECT])
+            row.codes = rules.gravest([*(code for code in row.codes if code != "OK"), rules.SUSPECT])
             row.code, row.status = row.codes[0], rules.STATUS[row.codes[0]]
             row.score = rules.score(row.codes, row.rows, -1 if row.expected is None else row.expected)
             row.notes = "; ".join(filter(None, [row.notes, days[dates.to_day(row.session)]]))[:2000]
@@ -202,6 +201,8 @@ def suspect(entries: Sequence[LakeEntry], found: Sequence[dict[str, Any]]) -> in
 
 def take(found: list[dict[str, Any]], path: str) -> None:
     """Give each work what is remembered of its sessions, as a child wrote it: `remembered` by day."""
+    from datasets.lake import marking
+
     for work in found:
         work["remembered"] = {}
     for each in marking.read(path):

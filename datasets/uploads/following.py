@@ -17,7 +17,7 @@ from django.conf import settings
 
 from datasets import staged
 from datasets.engine import children, handover
-from datasets.formats import growing
+from datasets.formats import tide
 from datasets.models import ProvisionalScan, ScanState, UploadSession
 from datasets.models.upload import UploadState
 from datasets.uploads import disk, provisional, sessions
@@ -150,7 +150,7 @@ class _Watch:
             self.reason = "the upload has ended, or it is not wanted any more"
             return True
         offset, whole = row[1], row[1] == row[2]
-        growing.tell(self.tide, offset, ends=whole)
+        tide.tell(self.tide, offset, ends=whole)
         if offset != self._offset:
             self._offset, self._moved_at = offset, time.monotonic()
         self.reason = "" if whole else self._standing()

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill.gaps import asks
-from backfill.gaps.holes import MISSING, Gap
+from backfill.gaps.kinds import MISSING, Gap
 
 GAPS = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 300)), max_size=30)
 

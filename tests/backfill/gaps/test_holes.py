@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfill.gaps import holes
-from backfill.gaps.holes import GAP, MISSING, MISSING_ROWS, Gap, Window
+from backfill.gaps.holes import Window
+from backfill.gaps.kinds import GAP, MISSING, MISSING_ROWS, Gap
 from datasets.market import calendars, tables
 from datasets.market.intervals import DAY, HOUR, MINUTE
 from tests.kit.lake import MONDAY, ns

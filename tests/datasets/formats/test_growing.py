@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from datasets.formats import growing
 from datasets.formats.growing import Growing, Tide
+from datasets.formats.tide import tell
 
 FAST = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 DATA = hashlib.shake_256(b"growing").digest(5000)
@@ -26,16 +27,16 @@ def grow(folder, data, cuts):
     """Write the data in the background, told of at each cut."""
     raw, tide = folder / "raw", folder / "tide"
     raw.write_bytes(b"")
-    growing.tell(tide, 0, ends=False)
+    tell(tide, 0, ends=False)
 
     def write():
         at = 0
         for cut in [*sorted(cuts), len(data)]:
             with raw.open("ab") as file:
                 file.write(data[at:cut])
-            growing.tell(tide, cut, ends=False)
+            tell(tide, cut, ends=False)
             at = max(at, cut)
-        growing.tell(tide, len(data), ends=True)
+        tell(tide, len(data), ends=True)
 
     thread = threading.Thread(target=write)
     thread.start()
@@ -86,11 +87,11 @@ def test_what_was_read_is_not_read_again(quick, tmp_path):
 def test_the_digest_is_of_the_bytes_that_were_handed_on_not_of_those_that_came_after(quick, tmp_path):
     raw, tide = tmp_path / "raw", tmp_path / "tide"
     raw.write_bytes(DATA)
-    growing.tell(tide, 2000, ends=False)
+    tell(tide, 2000, ends=False)
     with Growing(raw, Tide(tide)) as file:
         read = file.read(1500)
         raw.write_bytes(bytes(1500) + DATA[1500:])
-        growing.tell(tide, 5000, ends=True)
+        tell(tide, 5000, ends=True)
         read += file.read()
         assert read == DATA
         assert file.sha256 == hashlib.sha256(DATA).hexdigest() != hashlib.sha256(raw.read_bytes()).hexdigest()
@@ -99,7 +100,7 @@ def test_the_digest_is_of_the_bytes_that_were_handed_on_not_of_those_that_came_a
 def test_a_file_that_lost_bytes_ends_where_they_end(quick, tmp_path):
     raw, tide = tmp_path / "raw", tmp_path / "tide"
     raw.write_bytes(DATA[:3000])
-    growing.tell(tide, 5000, ends=True)
+    tell(tide, 5000, ends=True)
     with Growing(raw, Tide(tide)) as file:
         assert file.read() == DATA[:3000]
 
@@ -108,7 +109,7 @@ def test_nothing_may_be_read_before_the_owner_says_so(tmp_path):
     tide = tmp_path / "tide"
     tide.write_bytes(b"")
     assert Tide(tide).now() == (0, False)
-    growing.tell(tide, 12, ends=False)
+    tell(tide, 12, ends=False)
     assert Tide(tide).now() == (12, False)
-    growing.tell(tide, 1 << 40, ends=True)
+    tell(tide, 1 << 40, ends=True)
     assert Tide(tide).now() == (1 << 40, True)
