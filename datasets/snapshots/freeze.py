@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import IntegrityError, connection
 from django.db.models import F, Q
 
 from datasets.lake import frozen
@@ -141,6 +142,12 @@ def freeze(actor: Actor, ask: Wanted, expires_at: datetime | None = None) -> tup
     return snapshot, True
 
 
+def _busy(words: str, name: str) -> Exception:
+    from datasets.lake.commit import LakeBusy  # a child's libraries come with it
+
+    return LakeBusy(words, {"name": name})
+
+
 def _again(known: Snapshot, ask: Wanted) -> Snapshot:
     if known.asked_digest != ask.digest:
         words = f"the snapshot {known.name!r} was made of something else"
@@ -157,9 +164,7 @@ def _held(snapshot: Snapshot, ask: Wanted, now: datetime) -> list[frozen.Frozen]
         if _standing(entries) == _standing(_entries(snapshot.tenant_id, ask)):
             break
     else:
-        from datasets.lake.commit import LakeBusy  # numpy comes with it
-
-        raise LakeBusy("other commits kept changing these entries", {"name": ask.name})
+        raise _busy("other commits kept changing these entries", ask.name)
     unfit, held = [], []
     for table, name in ask.pairs:
         entry = entries.get((table, name))
@@ -223,18 +228,21 @@ def _describe(snapshot: Snapshot, held: list[frozen.Frozen]) -> None:
 
 def _write(snapshot: Snapshot, held: list[frozen.Frozen]) -> None:
     rows = [(each, segment) for each in held for segment in (each.segments or [None])]  # type: ignore[list-item]
-    SnapshotMember.objects.bulk_create(
-        (
-            SnapshotMember(
-                snapshot=snapshot,
-                number=number,
-                entry=each.entry,
-                revision=each.revision,
-                segment=segment,
-                grade=each.grade,
-                fetched_at=each.fetched_at,
-            )
-            for number, (each, segment) in enumerate(rows)
-        ),
-        batch_size=1000,
-    )
+    members = [
+        SnapshotMember(
+            snapshot=snapshot,
+            number=number,
+            entry=each.entry,
+            revision=each.revision,
+            segment=segment,
+            grade=each.grade,
+            fetched_at=each.fetched_at,
+        )
+        for number, (each, segment) in enumerate(rows)
+    ]
+    try:
+        SnapshotMember.objects.bulk_create(members, batch_size=1000)
+        if connection.vendor == "postgresql":  # else what a collection took meanwhile is missed at the commit only
+            connection.check_constraints()
+    except IntegrityError as gone:
+        raise _busy("a segment was collected while it was being frozen", snapshot.name) from gone
