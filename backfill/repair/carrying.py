@@ -34,6 +34,7 @@ from tradenexus.errors import ProblemError, Unavailable
 from tradenexus.jobs.errors import Cancelled, LeaseLost
 from tradenexus.jobs.registry import RetryLater
 
+BESIDE = 10  # bars on either side of what is missing that another vendor is asked for, too
 AGAIN = (errors.RateLimited, errors.Transient)  # these keep the item open: it is tried again
 
 
@@ -139,7 +140,7 @@ class _Repair:
         self.repair.spent = spent
 
     def _land(self, listed: Listed, batch: list[tuple[RepairItem, Range]]) -> None:
-        requests = [Request(item.table, item.instrument, *asked) for item, asked in batch]
+        requests = [Request(item.table, item.instrument, *self._around(item, listed, asked)) for item, asked in batch]
         answers = asking.ask(listed, requests, self._room(), self.run, max(1, self._budget()[1]))
         for (item, asked), answer in zip(batch, answers, strict=False):
             if isinstance(answer, asking.Landed):
@@ -150,6 +151,12 @@ class _Repair:
                 if isinstance(answer, errors.AccessDenied):
                     self.denied[listed.name] = answer
                 self._answered(item, listed.name, asked, answer, calls=1)
+
+    def _around(self, item: RepairItem, listed: Listed, asked: Range) -> Range:
+        """Return the range to ask for; of another vendor than the entry's also what stands beside it, to compare."""
+        entry = scan.entry_of(self.repair.tenant_id, item.table, item.instrument)
+        beside = 0 if entry.vendor == listed.name else BESIDE * detecting.step_of(item.table)
+        return asked[0] - beside, asked[1] + beside
 
     def _keep(self, item: RepairItem, vendor: str, asked: Range, answer: asking.Landed) -> None:
         kept = zones.keep(answer.path, self.repair.ref, f"{item.number:06d}.parquet")

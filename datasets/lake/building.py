@@ -236,6 +236,7 @@ class _Work:
             for session in self.found:
                 for code in told[session.day].codes if session.day in told else ():
                     session.add(code, "; ".join(told[session.day].notes))
+            verdicts.uncompared(self.given, self.table, old, offered, self.found)
 
     def _owned(self, made: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """A session that a fill added to stays its vendor's: that one may restate it, who filled it may not."""

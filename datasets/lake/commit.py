@@ -139,6 +139,7 @@ def _work(offer: Offer, base: state.Base, stack: ExitStack) -> dict[str, Any]:
         "claims": offer.claims,
         "ranks": offer.ranks,
         "vendors": base.vendors,
+        "owner": base.entry.vendor,
         "startNs": offer.start_ns,
         "endNs": offer.end_ns,
         "benign": sorted(offer.benign | base.benign),

@@ -36,6 +36,7 @@ _CODES = (
     ),
     ("SPLIT_SUSPECT", AMBER, "The open stands to the close before as a simple ratio; no corporate action says so."),
     ("CROSS_VENDOR_MISMATCH", AMBER, "Two vendors differ by more than vendor_difference_pct."),
+    ("UNCOMPARED", AMBER, "Filled by another vendor, which gave no three bars that stand here to compare with."),
     (
         "RET_OUTLIER",
         AMBER,

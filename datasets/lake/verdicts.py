@@ -18,6 +18,7 @@ from datasets.market.tables import Table
 _SAME = 1e-6
 _STEADY = 1e-3
 _STEP = 3e-3  # a smaller change of a factor is the rounding of adjusted prices
+COMPARED = 3  # bars of both that prices are compared by at least
 _LONG = 10  # rows that a factor holds on average, or it is none
 
 
@@ -35,11 +36,11 @@ def mixed_adjustment(table: Table, old: pa.Table, new: pa.Table, found: list[Ses
     if table.family != tables.BARS:
         return
     at_old, at_new = merging.shared(table, old, new)
-    if len(at_old) < 3:
+    if len(at_old) < COMPARED:
         return
     ratio = new.column("close").to_numpy()[at_new] / old.column("close").to_numpy()[at_old]
     off = np.abs(ratio - 1) > 0.01
-    if off.sum() < 3 or not _steady(ratio, off):
+    if off.sum() < COMPARED or not _steady(ratio, off):
         return
     whole = bool(off.all())
     for session in found:
@@ -56,6 +57,19 @@ def _steady(ratio: np.ndarray, off: np.ndarray) -> bool:
     steps = np.flatnonzero(np.abs(np.diff(np.log(ratio))) > _STEP) + 1
     runs = [run for run in np.split(np.arange(len(ratio)), steps) if off[run].any()]
     return len(runs) * _LONG <= off.sum() and all(np.ptp(ratio[run]) <= _STEP * np.median(ratio[run]) for run in runs)
+
+
+def uncompared(given: dict[str, Any], table: Table, old: pa.Table, offered: pa.Table, found: list[Session]) -> None:
+    """Note UNCOMPARED in sessions that another vendor fills of whom no bars can be held against those that stand.
+
+    Adjusted prices, or those of another instrument, would look like any others there.
+    """
+    if table.family != tables.BARS or given["owner"] in ("", given["vendor"]):
+        return
+    shared = len(merging.shared(table, old, offered)[0])
+    if shared < COMPARED:
+        for session in found:
+            session.add("UNCOMPARED", f"{shared} bars of {given['vendor']} could be compared")
 
 
 def vendors_differ(

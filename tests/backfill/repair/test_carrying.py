@@ -23,12 +23,13 @@ def without(*numbers):
 
 @pytest.fixture
 def holed(owner, tmp_path):
-    """An entry that lacks days 3, 4 and 11."""
+    """An entry of the preferred vendor that lacks some days."""
 
     def put(*lacking, name="X:A"):
         lake.registered(owner, name)
         rows = without(*lacking)
-        lake.put(owner, tmp_path, lake.offer(tmp_path, lake.bars(list(rows), list(rows.values())), name))
+        given = lake.bars(list(rows), list(rows.values()))
+        lake.put(owner, tmp_path, lake.offer(tmp_path, given, name, vendor="ranged"))
 
     return put
 
@@ -109,7 +110,21 @@ def test_what_one_vendor_fills_in_part_the_next_one_fills_up(owner, holed, range
     _, (item,) = repaired(owner)
     assert (item["outcome"], item["filled"]) == ("repaired", 3)
     assert [each["filled"] for each in item["vendors"]] == [2, 1]
-    assert (vendor.CALLS[1][1].start_ns, vendor.CALLS[1][1].end_ns) == ((MONDAY + 4) * DAY, (MONDAY + 5) * DAY)
+    asked = [((call.start_ns // DAY - MONDAY), (call.end_ns // DAY - MONDAY)) for _, call in vendor.CALLS]
+    assert asked == [(3, 6), (4 - 10, 5 + 10)]  # of another vendor also what stands beside it, to compare
+    assert {row.code for row in LakePartition.objects.all()} == {"OK"}
+
+
+def test_adjusted_prices_of_another_vendor_fill_no_hole(owner, holed, ranged, repaired):
+    """Half of each price: alone they would look like a true fall and a rise."""
+    holed(3, 4, 5)
+    ranged["other"] = {at: close / 2 for at, close in WHOLE.items()}
+    _, (item,) = repaired(owner)
+    assert (item["outcome"], item["filled"]) == ("quarantined", 0)
+    assert {row.code for row in LakePartition.objects.filter(session__range=("2024-10-10", "2024-10-12"))} == {
+        "ADJUSTMENT_MIXED"
+    }
+    assert entry(owner).rows == 17
 
 
 def test_no_vendor_that_may_is_a_failure_with_its_reason(owner, holed, ranged, repaired):

@@ -82,10 +82,22 @@ def test_a_session_is_judged_whole_and_keeps_its_vendor(owner, tmp_path):
     kept[[10, 11]] = False
     lake.put(owner, tmp_path, lake.offer(tmp_path, given.filter(pa.array(kept)), name, table))
     assert LakePartition.objects.get(session="2024-10-07").codes == ["RET_OUTLIER", "MISSING_ROWS"]
-    part = {"start_ns": int(stamps[10]), "end_ns": int(stamps[12])}
-    fill(owner, tmp_path, given.slice(10, 2), name, table=table, **part)
+    part = {"start_ns": int(stamps[8]), "end_ns": int(stamps[14])}
+    fill(owner, tmp_path, given.slice(8, 6), name, table=table, **part)
     row = LakePartition.objects.get(session="2024-10-07")
     assert (row.codes, row.rows, row.expected, row.vendor) == (["RET_OUTLIER"], 24, 24, "replay")
+
+
+@pytest.mark.parametrize(
+    ("first", "vendor", "codes"), [(3, "other", ["OK"]), (4, "other", ["UNCOMPARED"]), (4, "replay", ["OK"])]
+)
+def test_bars_of_another_vendor_that_nothing_could_be_compared_with_are_flagged(owner, tmp_path, first, vendor, codes):
+    """Three bars of both tell whether its prices are of the same kind; with fewer they only look as if they were."""
+    name = lake.registered(owner)
+    lake.put(owner, tmp_path, lake.offer(tmp_path, days([0, 1, 2, 3, 4, 5, 7], np.arange(100, 107)), name))
+    given = np.arange(first, 7)
+    fill(owner, tmp_path, days(given, 100 + given), name, vendor=vendor)
+    assert LakePartition.objects.get(session="2024-10-13").codes == codes
 
 
 def test_a_bar_is_judged_by_the_one_that_stands_before_it(owner, tmp_path):
