@@ -35,7 +35,7 @@ def request(actor: Actor, dataset: Dataset, wanted: Any, options: dict[str, Any]
     what is not given is taken from what the upload was declared with, then from the file itself.
     """
     version = versions.of_dataset(dataset, wanted, MAY_VALIDATE)
-    if not version.raw_key:
+    if version.parent_id and not version.raw_key:
         words = f"version {version.number} has no file of its own to be read: it was made by {version.operation}"
         raise lifecycle.StateConflict(words, {"versionId": version.ref, "version": version.number})
     settled = {**version.params, **{name: value for name, value in options.items() if value not in (None, "", {})}}

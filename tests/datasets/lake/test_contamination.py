@@ -69,7 +69,7 @@ def test_the_last_good_close_tells_whose_a_whole_copy_is():
 
 def test_what_stands_already_is_suspected_and_not_refused():
     rows = days(1, 100)
-    one, other = side("X:A", rows, around=[rows], before=20.0), side("X:B", rows, before=100.0)
+    one, other = side("X:A", rows, around=lambda: [rows], before=20.0), side("X:B", rows, before=100.0)
     contamination.check([one, other])
     assert {code for each in one.sessions for code in each.codes} == {"FOREIGN_SUSPECT"}
     assert not noted(other)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets import review
-from datasets.lake import ledger, scan, twins
+from datasets.lake import ledger, rules, scan
 from datasets.lake.offers import SegmentDamaged
 from datasets.maintenance import backup, fsck, garbage, lakescrub, restore
 from datasets.models import LakePartition, LakeQuarantine, LakeSegment
@@ -88,7 +88,7 @@ def test_refused_rows_restated_rows_and_foreign_rows(owner, tmp_path):
     lake.put(owner, tmp_path, lake.offer(tmp_path, month(1, 100, 2), other, MINUTES))
     refused = LakeQuarantine.of(owner.tenant.id).filter(code="CONTAMINATED")
     assert {each.entry.instrument for each in refused} == {other}
-    assert twins.SUSPECT in set(LakePartition.objects.values_list("code", flat=True))
+    assert rules.SUSPECT in set(LakePartition.objects.values_list("code", flat=True))
 
 
 def test_an_object_that_was_swapped_or_cut_is_an_error(owner, tmp_path, bucket):
