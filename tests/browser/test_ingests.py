@@ -57,7 +57,7 @@ class Walk:
             file.write_text(json.dumps({"meta": {"table": "crypto_bars_1d"}, "data": list(names)}))
             self.page.locator(".in-form input[type=file]").set_input_files(file)
         else:
-            self.hands.write(self.page.get_by_label("Symbols"), ", ".join(names))
+            self.hands.write(self.page.locator("textarea[name=symbols]"), ", ".join(names))
         self.press("button", "Show the plan")
         self.seen(f"0 fresh, {len(names) - 1} will be fetched, 1 refused")
         self.keep("plan")
