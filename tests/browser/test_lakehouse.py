@@ -18,6 +18,7 @@ from tests.browser.test_screens import BASE, HEAVIEST, LOOKS, weigh
 pytestmark = pytest.mark.browser
 
 WAYS = {"mouse": {}, "keyboard": {}, "dark-phone": {"phone": True, "dark": True}}
+PRICES = {name: 100 + 10 * number for number, name in enumerate(WAYS)}
 LONG_MS = 120_000  # what a job may take on a busy machine
 START, ABSENT, DAYS = date(2024, 1, 1), "2024-01-20", 60
 REASON = "seen at the venue, it is true"
@@ -34,11 +35,16 @@ def daily(path, first: int, count: int, price: int):
 
 @pytest.fixture(scope="module")
 def sources(stack, api, tmp_path_factory):
-    """Two datasets: sixty days, and two days after them whose price is a thousand times as high."""
+    """Two datasets a reviewer: sixty days, and two days after them whose price is a thousand times as high.
+
+    Each has prices of their own: the same bars under two names would be another instrument's.
+    """
     folder, nexus = tmp_path_factory.mktemp("lakehouse"), stack.nexus()
     said = ("--symbol", "ETH-BTC", "--wait")
-    nexus("upload", daily(folder / "daily.csv", 0, DAYS, 100), "--name", "eth-daily", *said)
-    nexus("upload", daily(folder / "later.csv", DAYS, 2, 100_000), "--name", "eth-later", *said)
+    for name, price in PRICES.items():
+        nexus("upload", daily(folder / f"{name}.csv", 0, DAYS, price), "--name", f"eth-daily-{name}", *said)
+        later = daily(folder / f"{name}-later.csv", DAYS, 2, 1000 * price)
+        nexus("upload", later, "--name", f"eth-later-{name}", *said)
     return {item["name"]: item["id"] for item in api.get("/v1/datasets?q=eth-").json()["items"]}
 
 
@@ -91,7 +97,7 @@ class Walk:
         self.press("link", self.instrument)
         self.page.wait_for_url(f"**{self.entry}")
         self.seen("Why this is the golden copy")
-        self.seen("eth-daily v1")
+        self.seen(f"eth-daily-{self.name} v1")
         self.page.wait_for_selector("nx-chart canvas")
         self.page.wait_for_selector("nx-heatmap canvas")
         self.keep("entry")
@@ -120,7 +126,7 @@ class Walk:
             self.keep("quarantine")
             self.hands.press(self.page.locator("main tr:has([data-state=held]) a.button"))
             self.page.wait_for_url(re.compile("/lakehouse/quarantine/qrt_"))
-            self.seen("100000")
+            self.seen(str(1000 * PRICES[self.name]))
             self.keep("refused")
             self.hands.write(self.page.get_by_label("Reason"), REASON)
             self.press("button", button)
@@ -164,10 +170,10 @@ class Walk:
 @pytest.mark.parametrize("name", WAYS)
 def test_a_version_becomes_golden_and_is_reviewed(visit, api, stack, sources, name):
     one = Walk(name, visit(**WAYS[name]), api, stack)
-    one.promotes(sources["eth-daily"])
+    one.promotes(sources[f"eth-daily-{name}"])
     one.finds_it()
     one.overrides()
-    one.settles(sources["eth-later"])
+    one.settles(sources[f"eth-later-{name}"])
     one.looks_around()
 
 
