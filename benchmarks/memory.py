@@ -132,6 +132,6 @@ def _part(pid: int) -> str:
         return "ended"
     named = {
         "stack.web": "web", "lona.sandbox": "sandbox", "engine.child": "engine child", "manage.py worker": "worker",
-        "stack up": "supervisor",
+        "engine.forkserver": "engine child", "stack up": "supervisor",
     }  # fmt: skip
     return next((name for needle, name in named.items() if needle in words), words.strip()[-40:] or "ended")

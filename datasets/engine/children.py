@@ -2,8 +2,8 @@
 
 The child is `datasets.engine.child`: own session, cleared environment, closed descriptors, limits, where the kernel
 allows no network and an own process namespace, and under a parent that is root a uid of its own. Here the parent starts
-it, watches its memory and the clock, passes its messages on and turns every way it can end into a result or a
-ChildFailed.
+it (`datasets.engine.starting`), watches its memory and the clock, passes its messages on and turns every way it can end
+into a result or a ChildFailed.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
-from datasets.engine import family, handover, identity
+from datasets.engine import family, handover, identity, starting
 from datasets.engine.identity import Identity
-from datasets.engine.surroundings import ROOT, environment
+from datasets.engine.starting import Process
+from datasets.engine.surroundings import ROOT
 from tradenexus.errors import Conflict, ProblemError, Unavailable, Unprocessable
 
 _TICK_S = 0.05
@@ -158,7 +159,7 @@ def _run_once(
             outcome = watch.follow()
         finally:
             _end(process, own)
-    result = _conclude(outcome, process.returncode, watch.stderr_tail(), limits)
+    result = _conclude(outcome, process.wait(), watch.stderr_tail(), limits)
     try:
         return given.back(result)
     except handover.ForeignOutput as error:
@@ -166,7 +167,7 @@ def _run_once(
         raise ChildFailed(ReaderCrashed.code, words) from error
 
 
-def _end(process: subprocess.Popen[bytes], own: Identity | None) -> None:
+def _end(process: Process, own: Identity | None) -> None:
     family.kill(process.pid)
     if own:
         family.kill_user(own.uid)
@@ -207,19 +208,8 @@ def capabilities() -> dict[str, Any]:
     return {**held, "notes": notes}
 
 
-def _start(
-    work: dict[str, Any], limits: Limits, own: Identity | None, descriptors: Sequence[int]
-) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "datasets.engine.child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
-        cwd="/",
-        start_new_session=True,
-        pass_fds=tuple(descriptors),
-    )
+def _start(work: dict[str, Any], limits: Limits, own: Identity | None, descriptors: Sequence[int]) -> Process:
+    process = starting.start(work["task"].partition(":")[0], descriptors)
     # Two lines: how to be confined is ours alone; the work may hold a stranger's bytes and is read after that.
     confinement = json.dumps({"limits": asdict(limits), "identity": asdict(own) if own else None})
     assert process.stdin
@@ -237,7 +227,7 @@ class _Watch:
 
     def __init__(
         self,
-        process: subprocess.Popen[bytes],
+        process: Process,
         limits: Limits,
         on_message: Callable[[dict[str, Any]], None],
         cancelled: Callable[[], bool],

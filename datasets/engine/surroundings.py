@@ -21,6 +21,8 @@ def environment() -> dict[str, str]:
         # Arrow's default pool reserves 1 GiB of address space, glibc 64 MiB an arena: both would meet the limit.
         "ARROW_DEFAULT_MEMORY_POOL": "system",
         "ARROW_IO_THREADS": "2",
+        # Its own allocator is not used and starts no thread: what is forked has one.
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
         "MALLOC_ARENA_MAX": "1",
         # Columns of one batch after another: without these glibc hands each back to the kernel, which zeroes it again.
         "MALLOC_MMAP_THRESHOLD_": str(32 << 20),

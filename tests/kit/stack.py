@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from datasets.engine import child
 from tradenexus.stack import kernel
 from tradenexus.stack.home import Home
 from tradenexus.stack.story import Story
@@ -19,7 +20,6 @@ from tradenexus.stack.terminal import Nexus
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = 40_000
-ENGINE = b"datasets.engine.child"
 
 
 class Stack:
@@ -77,13 +77,13 @@ class Stack:
         """Return the processes a victim's name stands for: a service, `idle workers` or `engine`; [] while down."""
         ours = self.ours()
         if victim == "engine":
-            return [pid for pid in ours if ENGINE in _command(pid)]
+            return [pid for pid in ours if is_reader(pid)]
         pid = self.pids().get("worker" if victim == "idle workers" else victim)
         if pid not in ours:
             return []
         if victim != "idle workers":
             return [pid]
-        return [one for one in kernel.descendants(pid) if one in ours and ENGINE not in _command(one)]
+        return [one for one in kernel.descendants(pid) if one in ours and not is_reader(one)]
 
     def kill(self, victim: str) -> list[int]:
         """Kill a process of this stack by name, or the worker's own children; return who was hit."""
@@ -104,8 +104,9 @@ class Stack:
             self.stop()
 
 
-def _command(pid: int) -> bytes:
+def is_reader(pid: int) -> bool:
+    """Tell whether it is a capped child that reads a file."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/comm").read_text().strip() == child.NAME
     except OSError:
-        return b""
+        return False

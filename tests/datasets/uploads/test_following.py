@@ -16,6 +16,7 @@ import pytest
 from datasets.uploads import provisional
 from tests.kit import tus
 from tests.kit.server import Server
+from tests.kit.stack import is_reader
 
 MIB = 1 << 20
 SETTINGS = {"NEXUS_PROVISIONAL_BYTES": str(2 * MIB), "NEXUS_FOLLOW_WAIT_S": "20"}
@@ -221,7 +222,7 @@ def child_of(server, home: Path) -> int:
     """Return the process that reads an upload of this server."""
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
-            if entry.name.isdigit() and b"datasets.engine.child" in (entry / "cmdline").read_bytes():
+            if entry.name.isdigit() and is_reader(int(entry.name)):
                 opened = [os.readlink(each) for each in (entry / "fd").iterdir()]
                 if any(str(home) in each and each.endswith("/data") for each in opened):
                     return int(entry.name)

@@ -20,7 +20,7 @@ from tests.kit.server import Server
 from tradenexus.stack import kernel
 
 MIB = 1 << 20
-ROLES = {b"tradenexus.stack.web": "web", b"datasets.engine.child": "child", b"\0-c\0": "worker"}
+ROLES = {b"tradenexus.stack.web": "web", b"datasets.engine.forkserver": "child", b"\0-c\0": "worker"}
 
 
 class Sampler(threading.Thread):
