@@ -121,7 +121,8 @@ class CanonicalWriter:
         """Take rows of the canonical schema, in canonical order; another schema is refused by Arrow."""
         if table.num_rows == 0:
             return
-        self._held.append(table.select(self._schema.names).cast(self._schema))
+        rows = table.select(self._schema.names)
+        self._held.append(rows if rows.schema.equals(self._schema) else rows.cast(self._schema))
         self._held_rows += table.num_rows
         if self._held_rows >= self._group_rows:
             self._flush(whole_groups_only=True)

@@ -7,7 +7,8 @@ Rows of refused sessions are written apart. Nothing here knows the catalog: the 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +23,9 @@ from datasets.lake import contamination, judging, marking, merging, rules, segme
 from datasets.lake.offers import SegmentDamaged
 from datasets.market import intervals, partitions, tables
 from tradenexus.errors import Conflict
+
+_THREADS = 2
+_AT_ONCE = 32_768  # rows of the past that are decoded in one piece
 
 
 class RowsDiffer(Conflict):
@@ -40,15 +44,16 @@ def build(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dic
     RowsRefused and RowsDiffer, naming the instrument.
     """
     limits, folder = rules.of(params["rules"]), Path(params["out_dir"])
-    works = [_Work(number, given, limits, folder) for number, given in enumerate(params["works"])]
-    bars = [work for work in works if work.table.family == tables.BARS]
-    contamination.check([each for work in bars for each in (work.side(), *work.beside())])
-    answers, remembered = [], []
-    for number, work in enumerate(works):
-        work.check_twins()
-        answers.append(work.finish())
-        remembered += work.remembered
-        emit({"phase": "build", "done": number + 1, "total": len(works), "unit": "instruments"})
+    # Decoding and encoding, most of the work, leave the interpreter to another thread.
+    with ThreadPoolExecutor(_THREADS) as pool:
+        works = list(pool.map(lambda each: _Work(each[0], each[1], limits, folder), enumerate(params["works"])))
+        bars = [work for work in works if work.table.family == tables.BARS]
+        contamination.check([each for work in bars for each in (work.side(), *work.beside())])
+        answers, remembered = [], []
+        for number, (work, answer) in enumerate(zip(works, pool.map(_Work.finish, works), strict=True)):
+            answers.append(answer)
+            remembered += work.remembered
+            emit({"phase": "build", "done": number + 1, "total": len(works), "unit": "instruments"})
     return {"works": answers, "marks": {"path": marking.write(folder / "marks.parquet", remembered)}}
 
 
@@ -141,30 +146,27 @@ class _Work:
                 raise SegmentDamaged(words, {"instrument": self.given["instrument"], "sha256": member["sha256"]})
 
     def _before(self) -> judging.Before:
-        """Let the walk see the sessions that stand in the lake before the first offered one."""
-        # What stands was judged when it entered, so nothing of it is toxic now. None of it is kept: the rows of a
-        # session of hundreds of instruments are few, those of their months are not.
+        """Let the walk begin after the sessions that stand in the lake before the first offered one."""
+        # None of their rows is kept: those of a session of hundreds of instruments are few, those of months are not.
         before = judging.Before()
-        if not len(self.days):
-            return before
-        earlier = self._earlier(int(self.days[0]))
-        days = self._days(earlier)
-        known = judging.sessions(days)[-judging.HISTORY :]
-        lax = rules.Rules(toxic_up_pct=float("inf"))
-        judging.judge(self.table, earlier, known, lax, before, {})
+        if len(self.days):
+            earlier = self._earlier(int(self.days[0]))
+            known = judging.sessions(self._days(earlier))[-judging.HISTORY :]
+            judging.follow(self.table, earlier, known, before)
         return before
 
     def _earlier(self, day: int) -> pa.Table:
-        """Return rows of sessions before `day`, row groups from the end on until there are HISTORY whole ones."""
-        parts, seen = [segments.lax(self.table).empty_table()], set[int]()
+        """Return times, prices and volumes of sessions before `day`: row groups from the end on, HISTORY whole ones."""
+        wanted = judging.followed(self.table)
+        parts, seen = [segments.lax(self.table).empty_table().select(wanted)], set[int]()
         for member in reversed([*self.context, *self.joined]):
             self._verify(member)
             with pq.ParquetFile(member["path"]) as file:
-                for number in reversed(range(file.num_row_groups)):
-                    rows = segments.shaped(self.table, file.read_row_group(number))
+                for some in _from_the_end(file):
+                    rows = file.read_row_groups(some, columns=wanted).select(wanted)
                     days = self._days(rows)
-                    parts.insert(1, merging.only(rows, days < day))
-                    seen.update(np.unique(days[days < day]).tolist())
+                    parts.insert(1, merging.only(rows, days < day).cast(parts[0].schema))
+                    seen.update(judging.distinct(days[days < day]))
                     if len(seen) > judging.HISTORY + 1:  # the first may be cut by a group's edge
                         return pa.concat_tables(parts)
         return pa.concat_tables(parts)
@@ -200,6 +202,8 @@ class _Work:
         return pa.concat_tables(read).combine_chunks()
 
     def finish(self) -> dict[str, Any]:
+        """Judge, join and write -> the answer of this work."""
+        self.check_twins()
         old = self._standing(self.joined)
         self._compare(old)
         self.before.standing = self._last_closes(old)
@@ -215,7 +219,7 @@ class _Work:
         days = self._days(joined)
         touched = verdicts.Touched(self.table, self.calendar, self.given, self.found, joined, days)
         if self.table.family == tables.BARS:
-            self.remembered = self._remembered(refused, joined, touched.stands, marking.bars(self.table, old))
+            self.remembered = self._remembered(refused, joined, touched.stands, old)
         return {
             "instrument": self.given["instrument"],
             "segments": segments,
@@ -244,7 +248,7 @@ class _Work:
         return [{**each, "vendor": held[str(each["day"])]} if str(each["day"]) in held else each for each in made]
 
     def _remembered(
-        self, refused: set[int], joined: pa.Table, stands: dict[int, judging.Session], old: np.ndarray
+        self, refused: set[int], joined: pa.Table, stands: dict[int, judging.Session], old: pa.Table
     ) -> list[dict[str, Any]]:
         """Return the marks of offered sessions: of what enters as it stands then, of what is refused as it came."""
         entering = [stands[each.day] for each in self.found if each.day in stands and each.day not in refused]
@@ -294,7 +298,7 @@ class _Work:
             preferred = own <= ranks.get(held.get(str(day), ""), len(ranks))
             return policy == merging.NEWER or (policy != merging.FILL and preferred)
 
-        by_day = {int(day): wins(int(day)) for day in np.unique(new_days)}
+        by_day = {day: wins(day) for day in judging.distinct(new_days)}
         if self.table.unit == tables.SESSION:
             old_days = partitions.session_days(self.table, self.calendar, _ns(old))
             joined, changes = merging.by_session(old, new, old_days, new_days, by_day)
@@ -314,7 +318,7 @@ class _Work:
         ns = _ns(joined)
         spans = partitions.span_start(self.table.span, ns)
         made = []
-        for span in np.unique(spans).tolist():
+        for span in judging.distinct(spans):
             start, end = np.searchsorted(spans, [span, span + 1]).tolist()
             path = self.folder / f"{self.number:05d}-{span}.parquet"
             written = segments.write(path, self.table, self.given["instrument"], joined.slice(start, end - start))
@@ -337,6 +341,18 @@ class _Work:
             codes = rules.gravest(each.codes)
             kept.append({"day": each.day, "code": codes[0], "notes": "; ".join(each.notes), **segments.facts(written)})
         return kept
+
+
+def _from_the_end(file: pq.ParquetFile) -> Iterator[list[int]]:
+    """Yield the numbers of row groups that are read together, the last ones first."""
+    some: list[int] = []
+    for number in reversed(range(file.num_row_groups)):
+        some.insert(0, number)
+        if sum(file.metadata.row_group(each).num_rows for each in some) >= _AT_ONCE:
+            yield some
+            some = []
+    if some:
+        yield some
 
 
 def _ns(rows: pa.Table) -> np.ndarray:

@@ -132,7 +132,7 @@ def compare(one: Side, other: Side) -> Iterator[Shared]:
     if not len(shared):
         return
     here, there = np.isin(one.marks, shared), np.isin(other.marks, shared)
-    values, mine, theirs = marking.values(one.rows), one.apart(shared), other.apart(shared)
+    values, mine, theirs = marking.values(one.rows), None, None
     times, others = levels(one.rows)[0], levels(other.rows)[0]
     later = {session.day: session for session in other.sessions}
     for session in one.sessions:
@@ -143,6 +143,8 @@ def compare(one: Side, other: Side) -> Iterator[Shared]:
         # five times the same bar is one that many may have
         if len(np.unique(values[block])) < marking.least(one.table):
             continue
+        # what stands around is read for a block only: of hundreds of instruments many share a bar by chance
+        mine, theirs = mine or one.apart(shared), theirs or other.apart(shared)
         again = np.flatnonzero(there[twin.start : twin.stop]) + twin.start
         left = mine.misfit(int(times[block[0]]), int(times[block[-1]]))
         right = theirs.misfit(int(others[again[0]]), int(others[again[-1]]))

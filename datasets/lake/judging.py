@@ -62,6 +62,34 @@ def sessions(days: np.ndarray) -> list[Session]:
     return [Session(int(days[a]), a, b) for a, b in zip(starts.tolist(), stops.tolist(), strict=True)]
 
 
+def distinct(rising: np.ndarray) -> list[int]:
+    """Return the different ones of numbers that do not fall: their order saves looking for each."""
+    return [int(each) for each in rising[np.flatnonzero(np.diff(rising, prepend=rising[:1] - 1))]]
+
+
+def followed(table: Table) -> list[str]:
+    """Return the columns that `follow` looks at, and the time."""
+    return [name for name in ("ts_event", _price(table), "volume") if name in table.names]
+
+
+def follow(table: Table, rows: pa.Table, found: list[Session], before: Before) -> None:
+    """Note closes and volumes of sessions that were judged long ago, in order; bars and trades only."""
+    if _price(table) not in table.names:
+        return
+    closes = _floats(rows, _price(table))
+    volumes = _floats(rows, "volume") if table.family == tables.BARS else None
+    for session in found:
+        if volumes is not None:
+            volume = float(np.nansum(volumes[session.start : session.stop]))
+            before.volumes = [*before.volumes[1 - HISTORY :], volume]
+        before.close = float(closes[session.stop - 1])
+        before.closes = [*before.closes[1 - HISTORY :], before.close]
+
+
+def _price(table: Table) -> str:
+    return "close" if table.family == tables.BARS else "price"
+
+
 def check_values(table: Table, rows: pa.Table, found: list[Session], *, signed: bool) -> None:
     """Note BAD_VALUES: nulls where none may be, what is not finite, OHLC that contradicts itself, bad signs."""
     bad = np.zeros(rows.num_rows, dtype=bool)
@@ -96,10 +124,9 @@ def judge(
     `splits` = {day: new shares for one old} are known ones: they are no surprise. Sessions that already carry a RED
     code are passed over as if they were not there.
     """
-    price = "close" if table.family == tables.BARS else "price"
-    if price not in table.names or not rows.num_rows:
+    if _price(table) not in table.names or not rows.num_rows:
         return
-    closes = _floats(rows, price)
+    closes = _floats(rows, _price(table))
     walk = _Walk(table, rules, before, splits)
     bars = {name: _floats(rows, name) for name in ("open", "high", "low", "volume") if table.family == tables.BARS}
     for session in found:
@@ -190,4 +217,5 @@ class _Walk:
 
 
 def _floats(rows: pa.Table, name: str) -> np.ndarray:
-    return rows.column(name).cast(pa.float64()).to_numpy()
+    column = rows.column(name)
+    return (column if column.type == pa.float64() else column.cast(pa.float64())).to_numpy()

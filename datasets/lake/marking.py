@@ -7,7 +7,7 @@ same ones for every instrument, so that BLOCK bars in a row always leave one in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,18 +60,25 @@ def values(rows: pa.Table) -> np.ndarray:
 
 
 def of_sessions(
-    number: int, table: Table, rows: pa.Table, sessions: Iterable[Session], standing: np.ndarray
+    number: int, table: Table, rows: pa.Table, sessions: Sequence[Session], standing: pa.Table
 ) -> list[dict[str, Any]]:
     """Return what is remembered of sessions of bars: day, mark, low, high, sketch, stands, and whether it is `fresh`.
 
-    Fresh is what has a bar that is not among the marks that stood before.
+    Fresh is what has a bar that is not among those of `standing`, the rows that stood before.
     """
-    marks, ns = bars(table, rows), rows.column("ts_event").cast(pa.int64()).to_numpy()
-    known = np.isin(marks, standing)
+    if not sessions:
+        return []
+    # A mark holds its bar's time: of months of rows only those at the times of these sessions can be the same.
+    base, stop = min(each.start for each in sessions), max(each.stop for each in sessions)
+    rows = rows.slice(base, stop - base)
+    ns, before = (each.column("ts_event").cast(pa.int64()).to_numpy() for each in (rows, standing))
+    first, last = np.searchsorted(before, [ns[0], ns[-1] + 1]).tolist()
+    marks = bars(table, rows)
+    known = np.isin(marks, bars(table, standing.slice(first, last - first)))
     low, high = rows.column("low").to_numpy(), rows.column("high").to_numpy()
     told = []
     for each in sessions:
-        part = slice(each.start, each.stop)
+        part = slice(each.start - base, each.stop - base)
         traded = marks[part] != 0
         if traded.sum() < least(table):
             continue

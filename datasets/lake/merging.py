@@ -165,7 +165,8 @@ def _numbers(column: pa.Array) -> np.ndarray:
         column = column.cast(pa.int64())
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
-    return column.fill_null(0).to_numpy(zero_copy_only=False)
+    filled = column.fill_null(0) if column.null_count else column
+    return filled.to_numpy(zero_copy_only=False)
 
 
 def _ns(rows: pa.Table) -> np.ndarray:

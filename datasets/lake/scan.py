@@ -7,12 +7,16 @@ reading a day of minute bars.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import io
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from django.db import connection
@@ -31,6 +35,10 @@ __all__ += ["tables_of"]
 # Rows decoded at once, by threads from so many on; a segment of no more is read from the disk in one piece.
 CHUNK_ROWS = 131_072
 THREADED_ROWS = 20_000
+_SMALL_BYTES = 1 << 20  # a month of minute bars: one read costs less than one for each column
+# Of more segments than a few the next ones are decoded by threads of their own, a segment each.
+_FEW = 3
+_THREADS = min(4, os.cpu_count() or 1)
 _EVER = (-(2**63), 2**63 - 1)
 
 
@@ -159,52 +167,90 @@ def tables_of(part: Slice, columns: Sequence[str] | None = None) -> Iterator[Any
     check_columns(part.entry, columns)
     table = tables.find(part.entry.table)
     wanted = list(columns) if columns else list(table.names)
-    for number, segment in enumerate(part.segments):
-        yield from _tables(segment, table, wanted, part.start_ns, part.end_ns, lead=not number)
+    decode = partial(_tables, table=table, wanted=wanted, start=part.start_ns, end=part.end_ns)
+    for segment in part.segments[:1]:
+        yield from decode(segment, lead=True)
+    if len(part.segments) <= _FEW:
+        for segment in part.segments[1:]:
+            yield from decode(segment)
+    else:
+        yield from _ahead(part.segments[1:], decode)
+
+
+def _ahead(segments: Sequence[LakeSegment], decode: Callable[..., Iterator[Any]]) -> Iterator[Any]:
+    """Yield what is decoded of each segment, in order; threads decode the next small ones meanwhile."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        waiting: deque[Future[list[Any]]] = deque()
+        for segment in segments:
+            small = segment.rows <= CHUNK_ROWS
+            if small:
+                waiting.append(pool.submit(lambda each: list(decode(each, threads=False)), segment))
+            while waiting and (not small or len(waiting) > _THREADS):
+                yield from waiting.popleft().result()
+            if not small:
+                yield from decode(segment)
+        for each in waiting:
+            yield from each.result()
 
 
 def _tables(
-    segment: LakeSegment, table: tables.Table, wanted: list[str], start: int | None, end: int | None, *, lead: bool
+    segment: LakeSegment,
+    table: tables.Table,
+    wanted: list[str],
+    start: int | None,
+    end: int | None,
+    *,
+    lead: bool = False,
+    threads: bool = True,
 ) -> Iterator[Any]:
     import pyarrow as pa
 
     # Those that lie inside the range need no look at their times.
     cut = (start is not None and segment.t0_ns < start) or (end is not None and segment.t1_ns >= end)
+    whole = not cut and segment.rows <= CHUNK_ROWS and 2 * len(wanted) > len(table.names)
     try:
-        with blobs.readable(segment.key) as source:
-            sound.check(segment, source)
-            whole = not cut and segment.rows <= CHUNK_ROWS and 2 * len(wanted) > len(table.names)
-            with _opened(source, whole=whole) as reader:
-                known = reader.schema_arrow.names
-                held = [name for name in wanted if name in known]
-                read = held if not cut or "ts_event" in held else [*held, "ts_event"]
-                for some, count in _chunks(reader, known.index("ts_event"), start, end, lead=lead):
-                    rows = reader.read_row_groups(some, columns=read, use_threads=count >= THREADED_ROWS)
-                    rows = _within(rows, start, end) if cut else rows
-                    yield _completed(rows, table, wanted)
+        with blobs.readable(segment.key) as source, _opened(segment, source, whole=whole) as reader:
+            known = reader.schema_arrow.names
+            held = [name for name in wanted if name in known]
+            read = held if not cut or "ts_event" in held else [*held, "ts_event"]
+            at = known.index("ts_event") if cut else None
+            for some, count in _chunks(reader, at, start, end, lead=lead):
+                rows = reader.read_row_groups(some, columns=read, use_threads=threads and count >= THREADED_ROWS)
+                rows = _within(rows, start, end) if cut else rows
+                yield _completed(rows, table, wanted)
     except (pa.ArrowInvalid, OSError) as fault:
         details = {"segment": segment.ref, "sha256": segment.sha256}
         raise SegmentDamaged(f"a segment of {segment.table}/{segment.instrument} cannot be read", details) from fault
 
 
-def _opened(source: Any, *, whole: bool) -> Any:
+def _opened(segment: LakeSegment, source: Path | BinaryIO, *, whole: bool) -> Any:
+    """Open what is the segment that the catalog names; small files, and `whole` ones, are read in one piece."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    if whole and isinstance(source, Path):
-        return parquet.ParquetFile(pa.BufferReader(pa.py_buffer(source.read_bytes())))
+    if isinstance(source, Path) and (whole or segment.size_bytes <= _SMALL_BYTES):
+        data = source.read_bytes()
+        sound.check(segment, io.BytesIO(data))
+        return parquet.ParquetFile(pa.BufferReader(pa.py_buffer(data)))
+    sound.check(segment, source)
     return parquet.ParquetFile(source, pre_buffer=not isinstance(source, Path))
 
 
-def _chunks(reader: Any, at: int, start: int | None, end: int | None, *, lead: bool) -> Iterator[tuple[list[int], int]]:
-    """Yield the row groups that hold rows of the range, those to be decoded together, with how many rows they have."""
+def _chunks(
+    reader: Any, at: int | None, start: int | None, end: int | None, *, lead: bool
+) -> Iterator[tuple[list[int], int]]:
+    """Yield the row groups that hold rows of the range, those to be decoded together, with how many rows they have.
+
+    `at` is the column of the time, None when all of them do.
+    """
     some: list[int] = []
     rows = 0
     for number in range(reader.num_row_groups):
         group = reader.metadata.row_group(number)
-        stats = group.column(at).statistics
-        if (start is not None and stats.max_raw < start) or (end is not None and stats.min_raw >= end):
-            continue
+        if at is not None:
+            stats = group.column(at).statistics
+            if (start is not None and stats.max_raw < start) or (end is not None and stats.min_raw >= end):
+                continue
         if some and (lead or rows + group.num_rows > CHUNK_ROWS):
             yield some, rows
             some, rows, lead = [], 0, False

@@ -40,11 +40,15 @@ def shaped(table: Table, rows: pa.Table) -> pa.Table:
         if field.name not in rows.column_names:
             rows = rows.append_column(field.name, pa.nulls(rows.num_rows, field.type))
     try:
-        columns = [rows.column(field.name).cast(field.type) for field in schema]
+        columns = [_typed(rows.column(field.name), field.type) for field in schema]
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as fault:
         raise RowsRefused(f"the table {table.name}: {str(fault)[:200]}", {"table": table.name}) from fault
     # Nullability is not enforced here: a null where none may be is a verdict on its session, not a broken call.
     return pa.table(columns, schema=lax(table))
+
+
+def _typed(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    return column if column.type == wanted else column.cast(wanted)
 
 
 def lax(table: Table) -> pa.Schema:

@@ -238,7 +238,10 @@ def _summarise(entries: list[LakeEntry]) -> None:
         entry.digest = content_digest((sha256, count) for _, _, sha256, count, _ in held)
     ledger.tally(entries)
     fields = ["rows", "size_bytes", "first_ns", "last_ns", "digest", *ledger.TALLIED]
-    LakeEntry.everyone.bulk_update(entries, fields, batch_size=100)
+    # The rows are there: this is an update of many at once, without a condition a row and column as bulk_update makes.
+    LakeEntry.everyone.bulk_create(
+        entries, update_conflicts=True, unique_fields=["id"], update_fields=fields, batch_size=100
+    )
 
 
 def content_digest(segments: Iterable[tuple[str, int]]) -> str:

@@ -22,10 +22,10 @@ def minutes(seed: int):
     return lake.bars(STAMPS, 100 * np.exp(np.cumsum(rng.normal(0, 1e-3, 1440))), rng.uniform(1, 9, 1440), MINUTE.name)
 
 
-def remembered(table, rows, standing=()):
+def remembered(table, rows, standing=None):
     days = rows["ts_event"].cast("int64").to_numpy() // DAY
     found = judging.sessions(days)
-    return marking.of_sessions(0, table, rows, found, np.array(standing, dtype=np.uint64))
+    return marking.of_sessions(0, table, rows, found, rows.slice(0, 0) if standing is None else standing)
 
 
 def sketch(rows) -> set[int]:
@@ -67,7 +67,7 @@ def test_a_day_that_moved_has_its_bars_mark_and_is_fresh_until_it_stands():
     assert [each["day"] for each in told] == [MONDAY, MONDAY + 1]
     assert len({each["mark"] for each in told}) == 2
     assert [each["fresh"] for each in told] == [True, True]
-    again = remembered(DAILY, rows, marking.bars(DAILY, rows)[:1])
+    again = remembered(DAILY, rows, rows.slice(0, 1))
     assert [each["fresh"] for each in again] == [False, True]
 
 
