@@ -1,6 +1,6 @@
-"""catalog.json and the quality ledger as files outside of any bundle: for programs that look at one folder.
+"""catalog.json, the quality ledger and the list of the lake's files outside of any bundle, in one folder for programs.
 
-Both are of one moment of the lake; each is replaced at once, so that a reader sees the old one or the new one.
+Each is of one moment of the lake and is replaced at once, so that a reader sees the old one or the new one.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from django.conf import settings
 from django.db.models import Max
 
 from datasets.engine import children, executor, handover
-from datasets.exports import documents, places, planning, views
+from datasets.exports import documents, live, places, planning, views
 from datasets.models import MIRROR, LakeEntry
 from datasets.storage import blobs
 from tradenexus import db
 from tradenexus.events.models import Event
 
 JOB, EVERY_S = MIRROR, 300
+FILES = (views.LEDGER, "catalog.json", "segments.jsonl", "views.sql")
 MARK = ".mirrored"  # up to which event the files were written, and when
 OLDEST_S = 86_400  # verdicts of reviewers end and rows grow late without an event: written anew after a day
 
@@ -63,11 +64,11 @@ def _mark(folder: Path) -> dict[str, Any] | None:
         known: dict[str, Any] = json.loads((folder / MARK).read_text())
     except (FileNotFoundError, ValueError):
         return None
-    return known if all((folder / path).exists() for path in (views.LEDGER, "catalog.json")) else None
+    return known if all((folder / path).exists() for path in FILES) else None
 
 
 def write(tenant_id: UUID, folder: Path) -> list[Path]:
-    """Write `catalog.json` and `qc/partition_status.parquet` below a folder -> their paths.
+    """Write the FILES below a folder -> their paths.
 
     The ledger's column `exported` says what a bundle without AMBER sessions would hold.
     """
@@ -84,7 +85,13 @@ def write(tenant_id: UUID, folder: Path) -> list[Path]:
             cancelled=lambda: False,
         )
         ledger = Path(made["path"]).read_bytes()
-    written = {views.LEDGER: ledger, "catalog.json": documents.text(plan.catalog)}
+    files = live.held(tenant_id)
+    written = {
+        views.LEDGER: ledger,
+        "catalog.json": documents.text(plan.catalog),
+        "segments.jsonl": live.lines(files),
+        "views.sql": live.sql(files, db.now()),
+    }
     return [_replaced(folder, path, data) for path, data in written.items()]
 
 

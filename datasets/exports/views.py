@@ -13,7 +13,7 @@ LEDGER = "qc/partition_status.parquet"
 
 def sql(files: Mapping[str, Sequence[str]], folders: Mapping[str, str]) -> str:
     """Return the text. `files`: table -> paths in the bundle; `folders`: `<table>/<folder>` -> instrument."""
-    parts = [_HEAD, f"CREATE OR REPLACE VIEW partition_status AS\nSELECT * FROM read_parquet({_text(LEDGER)});\n"]
+    parts = [_HEAD, f"CREATE OR REPLACE VIEW partition_status AS\nSELECT * FROM read_parquet({text_of(LEDGER)});\n"]
     for table in sorted(files):
         if files[table]:
             parts.append(_view(table, files[table], folders))
@@ -21,7 +21,7 @@ def sql(files: Mapping[str, Sequence[str]], folders: Mapping[str, str]) -> str:
 
 
 def _view(table: str, paths: Sequence[str], folders: Mapping[str, str]) -> str:
-    listed = ",\n    ".join(_text(path) for path in sorted(paths))
+    listed = ",\n    ".join(text_of(path) for path in sorted(paths))
     # hive_partitioning off: `=` in a folder's name is no column. union_by_name: older files lack newer columns.
     return (
         f'CREATE OR REPLACE VIEW "{table}" AS\n'
@@ -38,9 +38,10 @@ def _instrument(table: str, folders: Mapping[str, str]) -> str:
     for place, instrument in sorted(folders.items()):
         of, _, name = place.partition("/")
         if of == table and name.replace("_", ":", 1) != instrument:
-            odd.append(f"WHEN {_text(name)} THEN {_text(instrument)}")
+            odd.append(f"WHEN {text_of(name)} THEN {text_of(instrument)}")
     return f"CASE {folder} {' '.join(odd)} ELSE {usual} END" if odd else usual
 
 
-def _text(value: str) -> str:
+def text_of(value: str) -> str:
+    """Return a text as SQL writes it."""
     return "'" + value.replace("'", "''") + "'"

@@ -103,6 +103,17 @@ def readable(key: str) -> Iterator[Path | BinaryIO]:
         yield handle
 
 
+def address(key: str) -> str:
+    """Return where other programs find the blob: an absolute path, or s3://bucket/key."""
+    folder = _folder_storage()
+    if folder is not None:
+        return str(Path(folder.path(layout.checked(key))).absolute())
+    from datasets.storage import objects
+
+    place = objects.place(_storage(), layout.checked(key))
+    return f"s3://{place.bucket}/{place.key}"
+
+
 def open_blob(key: str, offset: int = 0, stop: int | None = None) -> BinaryIO:
     """Open the blob for reading, placed at the byte `offset`; BlobMissing when it is not there.
 

@@ -1,4 +1,4 @@
-"""`manage.py lake_mirror`: write catalog.json and the quality ledger of a workspace's lake into a folder."""
+"""`manage.py lake_mirror`: write catalog, quality ledger and list of files of a workspace's lake into a folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tradenexus.tenancy.models import Tenant
 class Command(BaseCommand):
     """Each file is replaced at once; run it as often as wanted."""
 
-    help = "Write catalog.json and qc/partition_status.parquet of a workspace's lake into a folder, each at once."
+    help = "Write catalog.json, qc/partition_status.parquet, segments.jsonl and views.sql of a workspace's lake."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the command line."""

@@ -23,7 +23,7 @@ def test_both_files_are_what_the_lake_says_and_follow_it(owner, tmp_path):
     exports.fill(owner, tmp_path)
     folder = tmp_path / "mirror"
     paths = mirror.write(owner.tenant.id, folder)
-    assert [f"{path.relative_to(folder)}" for path in paths] == ["qc/partition_status.parquet", "catalog.json"]
+    assert [f"{path.relative_to(folder)}" for path in paths] == list(mirror.FILES)
     assert json.loads((folder / "catalog.json").read_text()) == catalog.of(owner.tenant.id)
     rows = pq.read_table(folder / "qc/partition_status.parquet").to_pylist()
     assert (len(rows), sum(row["exported"] for row in rows)) == (120, 117)
@@ -32,7 +32,9 @@ def test_both_files_are_what_the_lake_says_and_follow_it(owner, tmp_path):
     mirror.write(owner.tenant.id, folder)
     assert pq.read_metadata(folder / "qc/partition_status.parquet").num_rows == 121
     assert json.load(before) != json.loads((folder / "catalog.json").read_text())  # who had it open read the old one
-    assert sorted(path.name for path in folder.rglob("*")) == ["catalog.json", "partition_status.parquet", "qc"]
+    assert sorted(path.name for path in folder.rglob("*")) == sorted(
+        ["qc", *(path.rpartition("/")[2] for path in mirror.FILES)]
+    )
 
 
 def test_the_command_writes_beside_the_bundles_and_knows_its_workspaces(owner, tmp_path, settings):
