@@ -1,7 +1,7 @@
 """The lake as it stands, for programs that know nothing of this one: which files hold what, and views over them.
 
-`segments.jsonl` has one line a file: table, instrument, path, rows, first and last time, SHA-256. `views.sql` has one
-DuckDB view a table over exactly these files. A file that a later commit replaces stays at least as long as revisions are
+`segments.jsonl` has one line a file: table, instrument, path, rows, first and last time, SHA-256. `views.sql` has
+one DuckDB view a table over exactly these files. A file that a later commit replaces stays as long as revisions are
 kept, so that who holds an older list still reads what it lists, all of one moment.
 """
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets import review
+from datasets.exports import live
 from datasets.lake import ledger, rules, scan
 from datasets.lake.offers import SegmentDamaged
 from datasets.maintenance import backup, fsck, garbage, lakescrub, restore
@@ -57,6 +58,9 @@ def test_rows_enter_and_a_stretch_is_read_without_the_rest(owner, tmp_path, buck
     lake.put(owner, tmp_path, lake.offer(tmp_path, rows, lake.registered(owner), MINUTES))
     (segment,) = LakeSegment.of(owner.tenant.id)
     assert bucket.keys() == [segment.key]
+    (told,) = live.held(owner.tenant.id)  # where programs of others find it
+    assert told.path.startswith("s3://")
+    assert told.path.endswith(f"/{segment.key}")
     assert rows_of(owner, MINUTES).cast(rows.schema).combine_chunks().equals(rows)
     asked = []
     real = objects.Ranged._fetch
