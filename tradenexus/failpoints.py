@@ -12,7 +12,7 @@ The variable is read once, at import; production mode ignores it. The places, in
     a job's transaction  jobs.effect (before its commit) jobs.effect_committed: of ingest, validation, candles, fixes,
                          and each step of a publication
     ingestion            ingestion.landed ingestion.committed
-    repair of gaps       repair.detected repair.landed repair.committed
+    repair of gaps       repair.detected repair.landed repair.committed repair.absent
     ingest               ingest.verified ingest.stored ingest.committed
     an upload is followed follow.scanned (before it is kept) follow.settled (taken over, its staging still there)
     a fix                fix.stored fix.sealed fix.committed

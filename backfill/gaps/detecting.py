@@ -19,7 +19,7 @@ from django.db.models import Q
 
 from backfill.gaps.kinds import KINDS, Gap
 from datasets.engine import children, executor, handover
-from datasets.lake import scan
+from datasets.lake import absences, scan
 from datasets.market import dates, intervals, tables
 from datasets.market.intervals import DAY
 from datasets.market.ranges import Range
@@ -39,6 +39,7 @@ class Selection:
     start_ns: int | None = None
     end_ns: int | None = None
     kinds: tuple[str, ...] = KINDS
+    again: bool = False  # also sessions of which a vendor said that nothing was traded
 
     def names(self, entry: LakeEntry) -> bool:
         """Tell whether an entry is meant."""
@@ -74,7 +75,10 @@ def find(named: Iterator[LakeEntry], selection: Selection, genesis: Genesis, run
             run.check()
         windows = [window(entry, selection, genesis(entry)) for entry in some]
         yield from look(
-            [(entry, each) for entry, each in zip(some, windows, strict=True) if each], selection.kinds, run
+            [(entry, each) for entry, each in zip(some, windows, strict=True) if each],
+            selection.kinds,
+            run,
+            again=selection.again,
         )
 
 
@@ -101,13 +105,15 @@ def step_of(table: str) -> int:
     return (intervals.parse(interval).duration_ns or DAY) if interval else 1
 
 
-def look(works: Sequence[tuple[LakeEntry, Range]], kinds: Sequence[str], run: Any = None) -> Iterator[Found]:
-    """Yield what each entry lacks in its range, in order."""
+def look(
+    works: Sequence[tuple[LakeEntry, Range]], kinds: Sequence[str], run: Any = None, *, again: bool = False
+) -> Iterator[Found]:
+    """Yield what each entry lacks in its range, in order; with `again` also where a vendor said that nothing was."""
     with ExitStack() as stack:
         asked, faults = [], {}
         for entry, (start, end) in works:
             try:
-                asked.append(_work(entry, start, end, kinds, stack))
+                asked.append(_work(entry, start, end, kinds, stack) | {"excused": _excused(entry, start, end, again)})
             except (scan.SegmentDamaged, blobs.BlobMissing) as fault:
                 faults[entry.id] = Found(entry, [], fault=fault.message)
         answers = iter(_in_child(asked, run) if asked else [])
@@ -148,15 +154,21 @@ def _work(entry: LakeEntry, start: int, end: int, kinds: Sequence[str], stack: E
         "endNs": end,
         "nowNs": int(db.now().timestamp()) * 10**9,
         "holeNs": settings.NEXUS_INGEST_GAP_DAYS * DAY,
-        "excused": _excused(entry, start, end),
         "kinds": list(kinds),
     }
 
 
-def _excused(entry: LakeEntry, start: int, end: int) -> list[int]:
-    """Return the days on which nothing was traded, as a vendor said, and those that a reviewer let pass."""
+def _excused(entry: LakeEntry, start: int, end: int, again: bool) -> list[int]:
+    """Return the days on which nothing was traded, as a vendor said, and those that a reviewer let pass.
+
+    A vendor's word excuses nothing that rows of another table contradict meanwhile.
+    """
     first, last = (dates.to_date(at // DAY + shift) for at, shift in ((start, -2), (end, 2)))
     rows = LakePartition.objects.filter(entry=entry, session__gte=first, session__lte=last)
     let_pass = Q(override_status__in=[Grade.GREEN, Grade.AMBER], override_until__gt=db.now())
-    settled = rows.filter(Q(code="NO_DATA") | let_pass).values_list("session", flat=True)
-    return [dates.to_day(session) for session in settled]
+    passed = {dates.to_day(session) for session in rows.filter(let_pass).values_list("session", flat=True)}
+    if again:
+        return sorted(passed)
+    silent = rows.filter(code=absences.NO_DATA).values_list("session", flat=True)
+    told = {dates.to_day(session) for session in silent}
+    return sorted(passed | told - set(absences.contradicted(entry, told)))

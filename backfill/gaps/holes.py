@@ -66,7 +66,8 @@ def _days(table: Table, held: Sessions, calendar: str, times: np.ndarray, window
     stamps = held.label_ns + high
     wanted = (stamps >= window.start_ns) & (stamps < window.end_ns) & (held.close_ns <= window.now_ns)
     wanted &= ~np.isin(held.label_ns // DAY, days)
-    return [Gap(label + low, label + low + DAY, 1, MISSING) for label in held.label_ns[wanted].tolist()]
+    labels = held.label_ns[wanted].tolist()
+    return [Gap(label + low, label + low + DAY, 1, MISSING, label // DAY) for label in labels]
 
 
 def _sessions(held: Sessions, times: np.ndarray, window: Window) -> list[Gap]:
@@ -74,8 +75,9 @@ def _sessions(held: Sessions, times: np.ndarray, window: Window) -> list[Gap]:
     wanted = (held.open_ns >= window.start_ns) & (held.open_ns < window.end_ns) & (held.close_ns <= window.now_ns)
     ends = np.minimum(held.close_ns, window.end_ns)
     empty = np.searchsorted(times, held.open_ns) == np.searchsorted(times, held.close_ns)
-    opens, ends = held.open_ns[wanted & empty].tolist(), ends[wanted & empty].tolist()
-    return [Gap(start, end, 1, MISSING) for start, end in zip(opens, ends, strict=True)]
+    whole = np.where(held.close_ns <= window.end_ns, held.label_ns // DAY, -1)
+    told = zip(*(each[wanted & empty].tolist() for each in (held.open_ns, ends, whole)), strict=True)
+    return [Gap(start, end, 1, MISSING, day if day >= 0 else None) for start, end, day in told]
 
 
 def _bars(interval: intervals.Interval, held: Sessions, times: np.ndarray, window: Window) -> list[Gap]:
@@ -83,7 +85,8 @@ def _bars(interval: intervals.Interval, held: Sessions, times: np.ndarray, windo
     found = []
     end_ns = min(window.end_ns, window.now_ns - step + 1)
     near = (held.close_ns > window.start_ns) & (held.open_ns < end_ns)
-    for opened, closed in zip(held.open_ns[near].tolist(), held.close_ns[near].tolist(), strict=True):
+    told = zip(*(each[near].tolist() for each in (held.label_ns, held.open_ns, held.close_ns)), strict=True)
+    for label, opened, closed in told:
         first = int(interval.floor(opened))
         bars = np.arange(first, closed, step, dtype=np.int64)
         own = times[np.searchsorted(times, first) : np.searchsorted(times, closed)]
@@ -92,7 +95,8 @@ def _bars(interval: intervals.Interval, held: Sessions, times: np.ndarray, windo
         there[0] |= first < opened and bool(np.isin(opened, own))
         kind = MISSING if not len(own) else MISSING_ROWS
         lacking = bars[~there & (bars >= window.start_ns) & (bars < end_ns)]
-        found += [Gap(start, end, (end - start) // step, kind) for start, end in _runs(lacking, step)]
+        day = label // DAY if kind == MISSING and len(lacking) == len(bars) else None
+        found += [Gap(start, end, (end - start) // step, kind, day) for start, end in _runs(lacking, step)]
     return found
 
 

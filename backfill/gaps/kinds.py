@@ -10,9 +10,13 @@ KINDS = (MISSING, MISSING_ROWS, GAP)
 
 
 class Gap(NamedTuple):
-    """Rows that are missing in [start_ns, end_ns): `missing` bars; sessions of a table without an interval."""
+    """Rows that are missing in [start_ns, end_ns): `missing` bars; sessions of a table without an interval.
+
+    `day` is the date (days since 1970) of the session when all of it is missing and lies in the range.
+    """
 
     start_ns: int
     end_ns: int
     missing: int
     kind: str
+    day: int | None = None

@@ -28,6 +28,7 @@ from tradenexus.errors import ProblemError, Unavailable
 class Landed:
     """Rows of one answer in a file of their own: in the table's columns and order, all in [start_ns, end_ns).
 
+    `first_ns` and `last_ns` are the times of the first and of the last one.
     `gaps` are pairs of neighbouring rows' times that lie farther apart than NEXUS_INGEST_GAP_DAYS.
     """
 
@@ -36,6 +37,8 @@ class Landed:
     rows: int
     start_ns: int
     end_ns: int
+    first_ns: int
+    last_ns: int
     fetched_at: datetime
     gaps: list[list[int]]
 
@@ -110,9 +113,10 @@ def _read(told: dict[str, Any]) -> Answer:
     if "error" in told:
         return errors.again(**told["error"])
     fetched_at = datetime.fromisoformat(told["fetchedAt"])
-    return Landed(
-        Path(told["path"]), told["sha256"], told["rows"], told["startNs"], told["endNs"], fetched_at, told["gaps"]
-    )
+    names = {"start_ns": "startNs", "end_ns": "endNs", "first_ns": "firstNs", "last_ns": "lastNs"}
+    times = {name: told[key] for name, key in names.items()}
+    path = Path(told["path"])
+    return Landed(path, told["sha256"], told["rows"], **times, fetched_at=fetched_at, gaps=told["gaps"])
 
 
 class _Pages:

@@ -90,6 +90,8 @@ def _landed(params: dict[str, Any], number: int, table: Table, instrument: str, 
         "rows": written.rows,
         "startNs": start,
         "endNs": end,
+        "firstNs": int(ns[0]),
+        "lastNs": int(ns[-1]),
         "fetchedAt": min(page.fetched_at for page in pages).isoformat(),
         "gaps": [[int(ns[at]), int(ns[at + 1])] for at in wide[:1000]],
     }

@@ -66,10 +66,10 @@ class RepairItem(models.Model):
     end_ns = models.BigIntegerField()
     missing = models.IntegerField()  # bars; sessions of a table without an interval
     filled = models.IntegerField(default=0)
-    gaps = models.JSONField(default=list)  # [[start, end, count, kind]] that are still there
+    gaps = models.JSONField(default=list)  # [[start, end, count, kind, day]] that are still there
     state = models.CharField(max_length=12, choices=RepairState.choices, default=RepairState.PENDING)
-    asked = models.JSONField(default=list)  # [{vendor, code, benign, reason, rows, filled, held, commitId}], in order
-    landed = models.JSONField(default=dict)  # the staged file: vendor, name, sha256, rows, range, fetchedAt
+    asked = models.JSONField(default=list)  # answers (repair.asking.told), in order
+    landed = models.JSONField(default=dict)  # the staged file: vendor, name, sha256, rows, ranges, fetchedAt
     code = models.CharField(max_length=64, blank=True)
     reason = models.TextField(blank=True)
     settled_at = models.DateTimeField(null=True)

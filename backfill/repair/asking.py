@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -16,6 +17,8 @@ from backfill.vendors.registry import Listed
 from datasets.market.ranges import Range
 from datasets.models import Instrument, LakeEntry
 from tradenexus import db
+
+NEVER = -(2**63)  # the start of a vendor that nobody can say it of
 
 
 class Vendors:
@@ -39,14 +42,14 @@ class Vendors:
         for each in self.listed:
             for one in each.capabilities:
                 if one.table == table and one.covers(instrument, self._types[instrument]):
-                    found.append((each, one.since_ns if one.since_ns is not None else -(2**63)))
+                    found.append((each, one.since_ns if one.since_ns is not None else NEVER))
                     break
         return found
 
     def genesis(self, entry: LakeEntry) -> int | None:
         """Return the first time for which any vendor can have a row of an entry, None when nobody can say."""
         starts = [since for _, since in self.able(entry.table, entry.instrument)]
-        return min(starts, default=-(2**63)) if starts and min(starts) > -(2**63) else None
+        return min(starts) if starts and min(starts) > NEVER else None
 
     def answered(self, table: str, instrument: str) -> dict[str, list[Range]]:
         """Return the ranges of an entry that vendors have answered for and are not asked for again yet."""
@@ -57,6 +60,24 @@ class Vendors:
         for vendor, start, end in rows.values_list("vendor", "start_ns", "end_ns"):
             known.setdefault(vendor, []).append((start, end))
         return known
+
+    def earlier(self, item: RepairItem) -> list[dict[str, Any]]:
+        """Return what was answered of an item's range and still counts, as an item keeps answers; rows not told."""
+        if self.again:
+            return []
+        rows = VendorAnswer.of(self.tenant_id).filter(table=item.table, instrument=item.instrument)
+        rows = rows.filter(answered_at__gt=self.cutoff, start_ns__lt=item.end_ns, end_ns__gt=item.start_ns)
+        return [
+            told(
+                each.vendor,
+                code=each.code,
+                benign=True,  # no other answer without rows is remembered
+                reason="it answered so before" if each.code else "",
+                askedNs=[each.start_ns, each.end_ns],
+                answeredAt=each.answered_at.isoformat(),
+            )
+            for each in rows.order_by("answered_at")
+        ]
 
     def open(self, entry: LakeEntry, gaps: Sequence[Gap]) -> list[Gap]:
         """Return the gaps of an entry for which there is a vendor to ask."""
@@ -92,6 +113,13 @@ class Vendors:
     def forget(self) -> None:
         """Remove answers that count for nothing any more."""
         VendorAnswer.of(self.tenant_id).filter(answered_at__lte=self.cutoff).delete()
+
+
+def told(vendor: str, **facts: Any) -> dict[str, Any]:
+    """Return an answer as an item keeps it: `rowsNs` are the times of its first and last row, `absent` are dates."""
+    nothing = {"code": "", "benign": False, "reason": "", "rows": 0, "filled": 0, "held": 0, "commitId": ""}
+    when: dict[str, Any] = {"askedNs": None, "rowsNs": None, "answeredAt": db.now().isoformat(), "absent": []}
+    return {"vendor": vendor, **nothing, **when, **facts}
 
 
 def _of(gaps: Iterable[Gap], since: int, answered: list[Range]) -> list[Gap]:

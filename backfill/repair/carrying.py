@@ -19,8 +19,10 @@ from backfill.gaps import detecting
 from backfill.gaps.kinds import KINDS, Gap
 from backfill.landing import asking, zones
 from backfill.models import RepairItem, RepairRun, RepairState
-from backfill.repair import planning, settling
+from backfill.repair import absent, planning, settling, witnesses
 from backfill.repair.asking import Vendors
+from backfill.repair.asking import told as answer_of
+from backfill.repair.witnesses import Silence
 from backfill.vendors import errors
 from backfill.vendors.base import Request
 from backfill.vendors.registry import Listed
@@ -49,6 +51,7 @@ class _Repair:
         self.vendors = Vendors(repair.tenant_id, bool(repair.selection.get("again")))
         self.later: list[errors.VendorError] = []
         self.passed: set[int] = set()
+        self.ended: list[RepairItem] = []  # no vendor is left for them
         self.denied: dict[str, errors.VendorError] = {}
 
     def carry(self) -> dict[str, Any]:
@@ -58,7 +61,9 @@ class _Repair:
         self._commit_landed()
         while not any(isinstance(each, errors.RateLimited) for each in self.later):
             self.run.check()
-            if not (asked := self._next()):
+            asked = self._next()
+            self._end()
+            if not asked:
                 break
             self._land(*asked)
             self._commit_landed()
@@ -123,7 +128,7 @@ class _Repair:
             if turn[0].name not in self.denied:
                 return turn
             self._answered(item, turn[0].name, turn[1], self.denied[turn[0].name])
-        self._conclude(item)
+        self.ended.append(item)
         return None
 
     def _budget(self) -> tuple[int, int]:
@@ -142,15 +147,16 @@ class _Repair:
     def _land(self, listed: Listed, batch: list[tuple[RepairItem, Range]]) -> None:
         requests = [Request(item.table, item.instrument, *self._around(item, listed, asked)) for item, asked in batch]
         answers = asking.ask(listed, requests, self._room(), self.run, max(1, self._budget()[1]))
-        for (item, asked), answer in zip(batch, answers, strict=False):
+        for (item, asked), request, answer in zip(batch, requests, answers, strict=False):
+            said = (request.start_ns, request.end_ns)
             if isinstance(answer, asking.Landed):
-                self._keep(item, listed.name, asked, answer)
+                self._keep(item, listed.name, asked, answer, said)
             elif isinstance(answer, AGAIN):
                 self._put_off(item, answer)
             else:
                 if isinstance(answer, errors.AccessDenied):
                     self.denied[listed.name] = answer
-                self._answered(item, listed.name, asked, answer, calls=1)
+                self._answered(item, listed.name, asked, answer, said)
 
     def _around(self, item: RepairItem, listed: Listed, asked: Range) -> Range:
         """Return the range to ask for; of another vendor than the entry's also what stands beside it, to compare."""
@@ -158,7 +164,7 @@ class _Repair:
         beside = 0 if entry.vendor == listed.name else BESIDE * detecting.step_of(item.table)
         return asked[0] - beside, asked[1] + beside
 
-    def _keep(self, item: RepairItem, vendor: str, asked: Range, answer: asking.Landed) -> None:
+    def _keep(self, item: RepairItem, vendor: str, asked: Range, answer: asking.Landed, said: Any) -> None:
         kept = zones.keep(answer.path, self.repair.ref, f"{item.number:06d}.parquet")
         item.landed = {
             "vendor": vendor,
@@ -168,6 +174,8 @@ class _Repair:
             "rows": answer.rows,
             "startNs": answer.start_ns,
             "endNs": answer.end_ns,
+            "saidNs": list(said),
+            "rowsNs": [answer.first_ns, answer.last_ns],
             "fetchedAt": answer.fetched_at.isoformat(),
         }
         with self.run.effect():
@@ -183,21 +191,41 @@ class _Repair:
             RepairItem.objects.filter(id=item.id).update(code=told.code, reason=told.message[:2000])
             self._spend(1, 0)
 
-    def _answered(self, item: RepairItem, vendor: str, asked: Range, told: ProblemError, calls: int = 0) -> None:
-        """Write down that a vendor gave nothing for an item; the next one is asked."""
+    def _answered(self, item: RepairItem, vendor: str, asked: Range, told: ProblemError, said: Any = None) -> None:
+        """Write down that a vendor gave nothing for an item; the next one is asked. `said`: what it was asked for."""
         benign = isinstance(told, errors.NoData) and told.benign
         self.run.log(f"{item}: {vendor}: {told.code}: {told.message}", "info" if benign else "warning")
-        item.asked = [*item.asked, _told(vendor, code=told.code, benign=benign, reason=told.message[:500])]
+        facts = {"code": told.code, "benign": benign, "reason": told.message[:500], "askedNs": list(said or asked)}
+        item.asked = [*item.asked, answer_of(vendor, **facts)]
         with self.run.effect():
             RepairItem.objects.filter(id=item.id).update(asked=item.asked, code="", reason="")
             if benign:
                 self.vendors.remember(item, vendor, asked, told.code)
-            if calls:
-                self._spend(calls, 0)
+            if said:
+                self._spend(1, 0)
 
-    def _conclude(self, item: RepairItem, over: str = "") -> None:
+    def _conclude(self, item: RepairItem, over: str = "", doubt: str = "") -> None:
         with self.run.effect():
-            settling.conclude(item, over)
+            settling.conclude(item, over, doubt)
+
+    def _end(self) -> None:
+        """Write to the ledger where nothing was traded, as vendors say, and end the items that none is left for."""
+        ended, self.ended = self.ended, []
+        doubts: dict[int, str] = {}
+        waiting: list[tuple[RepairItem, Silence]] = []
+        for item in ended:
+            entry = scan.entry_of(self.repair.tenant_id, item.table, item.instrument)
+            found, doubts[item.id] = witnesses.heard(item, entry, self.vendors)
+            waiting += [(item, each) for each in found]
+        while waiting:
+            group: dict[str, tuple[RepairItem, Silence]] = {}
+            for each in waiting:
+                group.setdefault(str(each[0]), each)  # one offer an entry
+            some = list(group.values())[: settings.NEXUS_INGEST_BATCH]
+            waiting = [each for each in waiting if each not in some]
+            doubts |= absent.write(self.run, self.repair, some, self._room())
+        for item in ended:
+            self._conclude(item, doubt=doubts[item.id])
 
     # --- committing
 
@@ -242,7 +270,8 @@ class _Repair:
                 self._commit([item])
             return
         (item,) = group
-        told = _told(item.landed["vendor"], code=refused.code, reason=refused.message[:500], rows=item.landed["rows"])
+        facts = {"code": refused.code, "reason": refused.message[:500], "rows": item.landed["rows"]}
+        told = answer_of(item.landed["vendor"], **facts, **_heard(item))
         self._settle(item, told, [list(gap) for gap in item.gaps])
 
     def _entered(self, group: list[RepairItem], made: LakeCommit) -> None:
@@ -250,12 +279,13 @@ class _Repair:
         held = {each["entry"]: each["quarantined"] for each in made.summary["first"]}
         tenant = self.repair.tenant_id
         works = [(scan.entry_of(tenant, item.table, item.instrument), (item.start_ns, item.end_ns)) for item in group]
-        for item, found in zip(group, detecting.look(works, KINDS, self.run), strict=True):
+        looked = detecting.look(works, KINDS, self.run, again=self.vendors.again)
+        for item, found in zip(group, looked, strict=True):
             if found.fault:
                 raise RetryLater(f"{item} cannot be read: {found.fault}")
             left = [list(gap) for gap in found.gaps if _among(gap, item.gaps)]
             after = _size(left)
-            told = _told(
+            told = answer_of(
                 item.landed["vendor"],
                 benign=not held.get(str(item)),
                 reason="it has no more" if after else "",
@@ -263,6 +293,7 @@ class _Repair:
                 filled=_size(item.gaps) - after,
                 held=held.get(str(item), 0),
                 commitId=made.ref,
+                **_heard(item),
             )
             self._settle(item, told, left)
 
@@ -297,9 +328,11 @@ class _Repair:
         )
 
 
-def _told(vendor: str, **facts: Any) -> dict[str, Any]:
-    nothing = {"code": "", "benign": False, "reason": "", "rows": 0, "filled": 0, "held": 0, "commitId": ""}
-    return {"vendor": vendor, **nothing, **facts}
+def _heard(item: RepairItem) -> dict[str, Any]:
+    """Return what a landed answer tells of where its rows are and are not."""
+    landed = item.landed
+    asked, rows = landed.get("saidNs") or landed["asked"], landed.get("rowsNs")
+    return {"askedNs": asked, "rowsNs": rows, "answeredAt": landed["fetchedAt"]}
 
 
 def _counted(item: RepairItem) -> bool:

@@ -46,4 +46,4 @@ def read(said: dict[str, Any]) -> dict[str, Any]:
 def selection(kept: dict[str, Any]) -> Selection:
     """Return a selection that is kept, ready for use."""
     start, end = (instant(name, kept[name]) if kept[name] else None for name in ("from", "to"))
-    return Selection(tuple(kept["entries"]), start, end, tuple(kept["kinds"]))
+    return Selection(tuple(kept["entries"]), start, end, tuple(kept["kinds"]), bool(kept.get("again")))

@@ -18,9 +18,17 @@ from tradenexus.events import outbox
 from tradenexus.jobs.models import Job
 
 
-def conclude(item: RepairItem, over: str = "") -> None:
-    """End an open item by what its vendors answered; `over` says why no more of them is asked. In the job's effect."""
+def conclude(item: RepairItem, over: str = "", doubt: str = "") -> None:
+    """End an open item by what its vendors answered; `over` says why no more of them is asked. In the job's effect.
+
+    `doubt` says why some of its sessions are not called empty.
+    """
     state, code, reason = outcome(item, over)
+    said = {each["vendor"]: len(each["absent"]) for each in item.asked if each.get("absent")}
+    count = f"{sum(said.values())} session{'' if sum(said.values()) == 1 else 's'}"
+    words = f"the vendor says that nothing was traded in {count} ({', '.join(said)})" if said else reason
+    still = f"still missing: {doubt}" if doubt and state in (RepairState.NO_DATA, RepairState.PARTLY) else ""
+    reason = "; ".join(each for each in (words, still) if each)
     end(item, state, code=code, reason=reason[:2000], asked=item.asked, gaps=item.gaps, filled=item.filled, landed={})
 
 

@@ -111,6 +111,8 @@ class _Work:
         start, end = self.given["startNs"], self.given["endNs"]
         within = segments.between(start, end) if self.given["cut"] else None
         read = [pq.read_table(path, filters=within) for path in self.given["offered"]]
+        if not read:
+            return segments.lax(self.table).empty_table()
         rows = pa.concat_tables([segments.shaped(self.table, each) for each in read])
         ns = _ns(rows)
         if len(ns) and not (start <= ns.min() and ns.max() < end):

@@ -128,6 +128,7 @@ def _work(offer: Offer, base: state.Base, stack: ExitStack) -> dict[str, Any]:
             raise SegmentDamaged(words, details)
         return handover.reads(stack.enter_context(blobs.local(segment.key)))
 
+    told = [each for each in offer.benign if each.day not in base.doubts.held]
     return {
         "table": offer.table,
         "instrument": offer.instrument,
@@ -142,11 +143,13 @@ def _work(offer: Offer, base: state.Base, stack: ExitStack) -> dict[str, Any]:
         "owner": base.entry.vendor,
         "startNs": offer.start_ns,
         "endNs": offer.end_ns,
-        "benign": sorted(offer.benign | base.benign),
+        "benign": {str(each.day): each.words for each in told},
+        "contradicted": {str(day): words for day, words in base.doubts.contradicted.items()},
+        "settled": sorted(base.benign),
         "accepted": sorted(offer.accepted | base.accepted),
         "offered": [handover.reads(path) for path in offer.paths],
         "beside": [handover.reads(path) for path in offer.beside],
-        "actions": [local(segment) for segment in base.actions],
+        "actions": [local(segment) for segment in (base.actions if offer.paths else ())],
         "lastNs": base.entry.last_ns,
         "members": [
             {"path": local(each.segment), "spanStartNs": each.span_start_ns, "sha256": each.segment.sha256}
@@ -157,6 +160,8 @@ def _work(offer: Offer, base: state.Base, stack: ExitStack) -> dict[str, Any]:
 
 def _needed(offer: Offer, members: list[LakeMember]) -> list[LakeMember]:
     """Leave out damaged segments that are not needed: those the offer covers, and the one before what it touches."""
+    if not offer.paths:
+        return []  # it is about the ledger alone
     if offer.policy == rules.FILL:
         return members  # what stands is kept, so it must be readable
     first = dates.span_start_of(tables.find(offer.table).span, offer.start_ns)

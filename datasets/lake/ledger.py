@@ -21,7 +21,7 @@ from tradenexus.events import outbox
 
 SCORE_FORMULA = (
     "mean over expected sessions of 100 x min(1, rows / expected), less 10 for each amber code but MISSING_ROWS; "
-    "0 for a red or missing session"
+    "0 for a red or missing session, 100 for one in which nothing was traded, as its vendor says"
 )
 TALLIED = ("sessions", "green", "amber", "red", "grade", "quality_score")
 _WRITTEN = (

@@ -17,13 +17,24 @@ class SegmentDamaged(Unavailable):
     code = "LAKE_SEGMENT_DAMAGED"
 
 
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A session, by its day, of which the vendor says that nothing was traded in [start_ns, end_ns), and its words."""
+
+    day: int
+    start_ns: int
+    end_ns: int
+    words: str
+
+
 @dataclass(frozen=True)
 class Offer:
     """Rows in `paths` (Parquet with the table's columns, in its order), all inside the claimed [start_ns, end_ns).
 
-    The range is what was asked for and answered: an expected session in it without rows is MISSING, or benign when its
-    day is in `benign`. `accepted` days enter whatever their verdict, because a reviewer said so. `fetched_at` is
-    when the source gave the rows. With `cut` the files hold more than the range, and only the rows inside are meant.
+    The range is what was asked for and answered: an expected session in it without rows is MISSING, or NO_DATA when it
+    is in `benign`; an offer may be of these alone, without `paths`. `accepted` days enter whatever their verdict,
+    because a reviewer said so. `fetched_at` is when the source gave the rows. With `cut` the files hold more than the
+    range, and only the rows inside are meant.
     Without `claims` the range only bounds the rows: nothing is said of the rest of it. `beside` are rows of other
     instruments, for the search for rows that are another instrument's; they are not taken in.
     """
@@ -37,7 +48,7 @@ class Offer:
     fetched_at: datetime
     policy: str = rules.REFUSE
     ranks: dict[str, int] = field(default_factory=dict)
-    benign: frozenset[int] = frozenset()
+    benign: tuple[Absence, ...] = ()
     accepted: frozenset[int] = frozenset()
     cut: bool = False
     claims: bool = True

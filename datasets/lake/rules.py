@@ -89,11 +89,11 @@ def score(codes: list[str], rows: int, expected: int) -> float:
     """Return a partition's score, 0 to 100.
 
     100 x min(1, rows / expected), less 10 for each AMBER code but MISSING_ROWS; 0 when RED; without an expectation the
-    first term is 100. `expected` is -1 when nobody can say.
+    first term is 100, and so it is where nothing was traded. `expected` is -1 when nobody can say.
     """
     if any(STATUS[code] == RED for code in codes):
         return 0.0
-    complete = 100.0 * min(1.0, rows / expected) if expected > 0 else 100.0
+    complete = 100.0 * min(1.0, rows / expected) if expected > 0 and "NO_DATA" not in codes else 100.0
     flags = sum(1 for code in codes if STATUS[code] == AMBER and code != "MISSING_ROWS")
     return max(0.0, round(complete - FLAG_COST * flags, 2))
 

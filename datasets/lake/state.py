@@ -8,7 +8,8 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from datasets.lake import instruments
+from datasets.lake import absences, instruments
+from datasets.lake.absences import Doubts
 from datasets.lake.offers import Offer
 from datasets.market import dates, intervals, tables
 from datasets.market import instruments as names
@@ -30,6 +31,7 @@ class Base:
     vendors: dict[str, str]  # day -> whose rows stand there
     accepted: frozenset[int]  # days that a reviewer let in
     benign: frozenset[int]  # days of which a vendor said that nothing was traded
+    doubts: Doubts  # about those of which the offer says so
 
     @property
     def signed(self) -> bool:
@@ -67,6 +69,7 @@ def gather(tenant_id: UUID, offers: Sequence[Offer]) -> list[Base]:
                 known.vendors,
                 frozenset(known.accepted),
                 frozenset(known.benign),
+                absences.doubts(entry, [each.day for each in offer.benign]),
             )
         )
     return bases

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db.models import Q, Sum
 
-from datasets.lake import ledger, rules, state, twins
+from datasets.lake import absences, ledger, rules, state, twins
 from datasets.lake.offers import Offer
 from datasets.market import ranges, tables
 from datasets.models import LakeCommit, LakeEntry, LakeMember, LakeQuarantine, LakeRevision, LakeSegment
@@ -64,6 +64,7 @@ def into_catalog(
         _summarise(entries)
         _revisions(commit, entries, offers, found)
         commit.summary = _summary(entries, found) | ({"suspected": suspected} if suspected else {})
+        commit.summary |= absences.summary(entries, offers, found)
         LakeCommit.everyone.filter(id=commit.id).update(summary=commit.summary)
         failpoints.hit("lake.swapping")
         told = {name: commit.summary[name] for name in ("entries", "added", "replaced", "quarantined")}
@@ -99,9 +100,10 @@ def _advance(entry: LakeEntry, base: state.Base, offer: Offer, work: dict[str, A
         entry.fetched_at = max(filter(None, [entry.fetched_at, offer.fetched_at]))
         entry.vendor = offer.vendor
     read = entry.updated_at  # a commit that changed no row may have changed the coverage
+    answered = [(each.start_ns, each.end_ns) for each in offer.benign]
     if offer.claims:
-        claimed = [*map(tuple, entry.coverage), (offer.start_ns, offer.end_ns)]
-        entry.coverage = [list(each) for each in ranges.union(claimed)]
+        answered.append((offer.start_ns, offer.end_ns))
+    entry.coverage = [list(each) for each in ranges.union([*map(tuple, entry.coverage), *answered])]
     due = work["nextDueNs"]
     entry.expected_next = None if due is None else datetime.fromtimestamp(due / 1e9, UTC)
     entry.calendar, entry.updated_at = base.instrument.calendar, now

@@ -120,7 +120,10 @@ class Touched:
         self.short = {day for day, short in zip(expectation.days.tolist(), expectation.short, strict=True) if short}
         self.known = calendar != "" and table.family != tables.EVENTS
         wanted = partitions.expected(table, calendar, given["startNs"], given["endNs"])
-        self.wanted = set(wanted.days.tolist()) if given["claims"] else set()
+        claimed = set(wanted.days.tolist()) if given["claims"] else set()
+        benign = {int(day) for day in given["benign"]}
+        # What a vendor said of a day stands, with its words, until somebody says more of it.
+        self.wanted = (claimed - set(given["settled"])) | (benign & set(self.rows) if self.known else benign)
 
     def _edge(self, at: int) -> list[int]:
         return [int(self.times[at])] if len(self.times) else []
@@ -136,12 +139,18 @@ class Touched:
         session, stands = self.offered.get(day), self.stands.get(day)
         expected = self.rows.get(day, 0 if self.known else -1)
         if stands is None:
-            codes = list(session.codes) if session else ["NO_DATA" if day in self.given["benign"] else "MISSING"]
-            notes = session.notes if session else []
+            codes, notes = (list(session.codes), session.notes) if session else self._silent(day)
             return self._told(day, codes, notes, expected, None)
         count = self._count(day, stands.stop - stands.start, expected)
         codes = [*(session.codes if session else []), *count]
         return self._told(day, codes, list(session.notes) if session else [], expected, stands)
+
+    def _silent(self, day: int) -> tuple[list[str], list[str]]:
+        """Return codes and notes of a session without rows: NO_DATA where its vendor says so, uncontradicted."""
+        told, doubt = (self.given[name].get(str(day)) for name in ("benign", "contradicted"))
+        if told is None or doubt is not None:
+            return ["MISSING"], [doubt] if doubt is not None else []
+        return ["NO_DATA"], [told]
 
     def _count(self, day: int, rows: int, expected: int) -> list[str]:
         if not self.known:

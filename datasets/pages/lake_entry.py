@@ -11,7 +11,7 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from datasets import charts, reads
-from datasets.lake import adjusting, ledger, rules, scan, state, suspects
+from datasets.lake import absences, adjusting, ledger, rules, scan, state, suspects
 from datasets.market import dates
 from datasets.market import tables as lake_tables
 from datasets.models import LakeEntry, LakePartition, LakeRevision
@@ -29,7 +29,7 @@ WORDS = {
     "degraded": "amber, kept",
     "missing": "no rows came",
     "quarantined": "red, kept out",
-    "benign": "no session",
+    "benign": "no session, or nothing was traded",
 }
 PAGE_ROWS = 20
 SEGMENTS = 400
@@ -153,6 +153,8 @@ def calendar(entry: LakeEntry) -> dict[str, Any] | None:
 def _state(verdict: str, code: str) -> str:
     if verdict == "RED":
         return "missing" if code == "MISSING" else "quarantined"
+    if code == absences.NO_DATA:
+        return "benign"
     return {"GREEN": "available", "AMBER": "degraded"}.get(verdict, "benign")
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datasets.lake import commit, instruments
-from datasets.lake.offers import Offer
+from datasets.lake import commit, instruments, rules
+from datasets.lake.offers import Absence, Offer
 from datasets.market import intervals, schemas, tables
 from datasets.models import LakeCommit
 from tests.kit.people import Person
@@ -75,6 +75,18 @@ def offer(folder: Path, rows: pa.Table, instrument: str, table: str = "crypto_ba
     if len(times):
         facts |= {"start_ns": int(times[0]) // DAY * DAY, "end_ns": (int(times[-1]) // DAY + 1) * DAY}
     return Offer(table, instrument, (path,), **(facts | more))
+
+
+def absence(day: int, words: str = "closed for a holiday") -> Absence:
+    """Return a day on which nothing was traded, as a vendor says."""
+    return Absence(day, day * DAY, (day + 1) * DAY, words)
+
+
+def silence(instrument: str, *days: int, table: str = "crypto_bars_1d", **more: Any) -> Offer:
+    """Return an offer without rows: a vendor's word that nothing was traded on these days."""
+    benign = tuple(absence(day) for day in days)
+    facts = {"vendor": "replay", "fetched_at": FETCHED, "policy": rules.FILL, "claims": False, "benign": benign}
+    return Offer(table, instrument, (), min(days) * DAY, (max(days) + 1) * DAY, **(facts | more))
 
 
 def put(person: Person, folder: Path, *offers: Offer, key: str = "", **more: Any) -> LakeCommit:

@@ -70,7 +70,7 @@ def test_a_day_without_any_bar_is_a_session_and_one_with_some_is_not():
     gaps = found(HOURLY, "24/7", rows, START, START + 2 * DAY)
     assert gaps == [
         Gap(START + 20 * HOUR, START + DAY, 4, MISSING_ROWS),
-        Gap(START + DAY, START + 2 * DAY, 24, MISSING),
+        Gap(START + DAY, START + 2 * DAY, 24, MISSING, MONDAY + 1),
     ]
 
 
@@ -119,7 +119,24 @@ def test_without_a_calendar_rows_far_apart_have_a_gap_between_them():
 def test_of_ticks_only_a_session_without_any_is_missing():
     trades = tables.find("trades")
     rows = [START + HOUR, START + 2 * DAY]
-    assert found(trades, "24/7", rows, START, START + 3 * DAY) == [Gap(START + DAY, START + 2 * DAY, 1, MISSING)]
+    gap = Gap(START + DAY, START + 2 * DAY, 1, MISSING, MONDAY + 1)
+    assert found(trades, "24/7", rows, START, START + 3 * DAY) == [gap]
+
+
+@pytest.mark.parametrize("name", ["trades", "crypto_bars_1h", "crypto_bars_1d"])
+def test_only_a_session_that_lies_in_the_window_whole_is_named_by_its_day(name):
+    table = tables.find(name)
+    whole = found(table, "24/7", [], START, START + 2 * DAY)
+    assert [gap.day for gap in whole] == [MONDAY, MONDAY + 1]
+    if table.interval != "1d":
+        assert [gap.day for gap in found(table, "24/7", [], START, START + 12 * HOUR)] == [None]
+
+
+def test_a_daily_session_has_its_own_date_whatever_the_clock_of_its_stamps():
+    held = calendars.sessions("XNYS", ns("2024-10-28"), ns("2024-11-09"))
+    stamps = [label + (4 if label < ns("2024-11-03") else 5) * HOUR for label in held.label_ns.tolist()]
+    (gap,) = found(DAILY, "XNYS", stamps[:7] + stamps[8:], stamps[0], stamps[-1] + DAY)
+    assert gap.day == held.label_ns[7] // DAY
 
 
 @pytest.mark.parametrize("name", ["funding", "macro_treasury", "corporate_actions", "features_tv_technicals_1d"])

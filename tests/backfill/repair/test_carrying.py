@@ -80,9 +80,10 @@ def test_what_a_vendor_does_not_have_is_remembered_and_asked_for_again_later(own
     ranged["ranged"] = ranged["other"] = WHOLE
     assert repaired(owner)[1] == []
     assert repaired(owner, again=True)[1][0]["outcome"] == "repaired"
-    holed(5, name="X:B")
+    holed(5, 6, 8, name="X:B")
     ranged["ranged"] = ranged["other"] = {}
     repaired(owner)
+    assert repaired(owner)[0]["found"]["known"] == 3
     settings.NEXUS_REPAIR_ASK_AGAIN_DAYS = 0
     ranged["other"] = WHOLE
     _, (item,) = repaired(owner)

@@ -83,3 +83,31 @@ def test_killed_at_a_step_the_next_worker_ends_it_once(server, step):
         assert entries == [["X:A", 20, 0], ["X:B", 20, 0]]
         assert answers == 4
         assert not (server.home / "staging" / run).exists()
+
+
+EMPTY = (
+    "import json, django; django.setup(); from datasets.models import *; "
+    "empty = LakePartition.objects.filter(code='NO_DATA').values_list('entry__instrument', 'vendor'); "
+    "print(json.dumps([sorted(empty), LakeCommit.everyone.filter(source='%s').count(), "
+    "LakePartition.objects.filter(code='MISSING').count()]))"
+)
+
+
+@pytest.mark.parametrize("step", ["repair.absent", pytest.param("lake.swapped", marks=pytest.mark.soak)])
+def test_killed_while_an_absence_is_written_the_next_worker_writes_it_once(server, step):
+    with server.client() as client:
+        manifest(server.files, {5, 6, 12})
+        assert client.post("/v1/lake/candidates", json={"candidates": NAMES, "freshnessHours": 0}).status_code == 202
+        server.work()
+        run = client.post("/v1/lake/repairs", json={}).json()["repair"]["id"]
+        server.work_until_killed(step)
+        server.work()
+        told = client.get(f"/v1/lake/repairs/{run}").json()
+        assert (told["repair"]["state"], told["repair"]["counts"]["no_data"]) == ("finished", 4)
+        assert [each["vendors"][0]["absent"] for each in told["items"] if each["instrument"] == "X:A"] == [
+            ["2024-10-12", "2024-10-13"],
+            ["2024-10-19"],
+        ]
+        empty, commits, missing = json.loads(server.run(EMPTY % run))
+        assert empty == [["X:A", "replay"]] * 3 + [["X:B", "replay"]] * 3
+        assert (commits, missing) == (2, 0)

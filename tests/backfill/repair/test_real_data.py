@@ -80,7 +80,9 @@ def test_a_part_that_was_withheld_and_then_given_makes_the_entry_that_a_whole_in
     assert repair["filled"] == held_back == 120
     made = entry(owner, "crypto_bars_4h", ETHER)
     assert (made.rows, made.digest) == (whole.rows, whole.digest)
+    repaired(stranger)  # what was never recorded is called empty there, too
     assert verdicts(made) == verdicts(whole)
+    assert "NO_DATA" in {code for _, codes, *_ in verdicts(made) for code in codes}
     assert sorted(item["filled"] for item in items if item["filled"]) == [1, 3, 116]
     assert {item["outcome"] for item in items} == {"repaired", "no_data"}  # 26 bars were never recorded
     assert repaired(owner)[1] == []

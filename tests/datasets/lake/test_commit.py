@@ -128,7 +128,8 @@ def test_rows_that_begin_within_a_session_are_a_part_of_it(owner, tmp_path, cale
 def test_a_day_without_trades_is_remembered_as_one(owner, tmp_path):
     name = lake.registered(owner)
     rows = lake.daily([100, 101, 102]).filter(pa.array([True, False, True]))
-    lake.put(owner, tmp_path, lake.offer(tmp_path, rows, name, benign=frozenset({MONDAY + 1})))
+    benign = (lake.absence(MONDAY + 1),)
+    lake.put(owner, tmp_path, lake.offer(tmp_path, rows, name, benign=benign))
     lake.put(owner, tmp_path, lake.offer(tmp_path, rows, name))
     verdict = LakePartition.objects.get(session="2024-10-08")
     assert (verdict.code, verdict.status, verdict.rows) == ("NO_DATA", "GREEN", 0)

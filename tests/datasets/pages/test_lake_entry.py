@@ -90,7 +90,7 @@ def test_a_suspected_split_is_shown_with_what_settles_it_and_drawn_as_traded(own
     assert "Suspected splits" in text
     assert 'ledger/?day=2024-10-27"' in text
     assert browser.get(f"{url}chart.json?adjustment=split").status_code == 409
-    assert "as traded" not in text_of(browser.get(url))
+    assert "prices as traded" not in text_of(browser.get(url))
 
 
 def test_the_calendar_tells_each_day(golden):
