@@ -50,6 +50,7 @@ class RepairFoundSerializer(serializers.Serializer):
     missing = serializers.IntegerField(required=False, help_text="bars (sessions of ticks) that these lack")
     left = serializers.IntegerField(required=False, help_text="ranges over the budget: the next run takes them up")
     leftMissing = serializers.IntegerField(required=False)
+    held = serializers.IntegerField(required=False, help_text="ranges that another repair has in hand")
     known = serializers.IntegerField(required=False, help_text="gaps that every vendor has answered for lately")
     noVendor = serializers.IntegerField(required=False, help_text="gaps that no configured vendor can fill")
     unreadable = serializers.ListField(child=serializers.DictField(), required=False)

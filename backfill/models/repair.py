@@ -15,7 +15,7 @@ from tradenexus.tenancy.models import TenantOwned
 class RepairState(models.TextChoices):
     """pending -> landed (its rows lie in staging) -> pending with the next vendor, or an end.
 
-    planned: only looked for; left: the run's budget was used up before its turn came.
+    planned: only looked for; left: the run's budget was used up before its turn came, or another run has it in hand.
     """
 
     PENDING = "pending"
@@ -40,7 +40,7 @@ class RepairRun(TenantOwned):
     job = models.ForeignKey("jobs.Job", null=True, on_delete=models.SET_NULL, related_name="+")
     selection = models.JSONField(default=dict)  # entries, from, to, kinds, again
     plan = models.BooleanField(default=False)  # nothing is fetched
-    found = models.JSONField(default=dict)  # entries, ranges, missing, left, leftMissing, known, unreadable
+    found = models.JSONField(default=dict)  # entries, ranges, missing, left, leftMissing, held, known, unreadable
     spent = models.JSONField(default=dict)  # calls and rows, of vendors
     created_at = models.DateTimeField(auto_now_add=True)
     detected_at = models.DateTimeField(null=True)

@@ -19,7 +19,7 @@ from backfill.gaps import detecting
 from backfill.gaps.kinds import KINDS, Gap
 from backfill.landing import asking, zones
 from backfill.models import RepairItem, RepairRun, RepairState
-from backfill.repair import absent, planning, settling, witnesses
+from backfill.repair import absent, holding, planning, settling, witnesses
 from backfill.repair.asking import Vendors
 from backfill.repair.asking import told as answer_of
 from backfill.repair.witnesses import Silence
@@ -87,9 +87,12 @@ class _Repair:
         return Path(self.run.work_dir()) / f"room-{self.rooms}"
 
     def _detect(self) -> None:
+        began = db.now()
         items, found = planning.plan(self.repair, self.vendors, self.run)
         with self.run.effect():
+            items = holding.divide(self.run.actor, self.repair, items, began)
             RepairItem.objects.bulk_create(items, batch_size=200)
+            found["held"] = sum(item.code == holding.UnderWay.code for item in items)
             self.repair.found, self.repair.detected_at = found, db.now()
             self.repair.save(update_fields=["found", "detected_at"])
             self.vendors.forget()

@@ -10,6 +10,7 @@ from django.db.models import Count, Sum
 
 from backfill.models import RepairItem, RepairRun, RepairState
 from backfill.models.repair import UNSETTLED
+from backfill.repair import holding
 from backfill.vendors.errors import NoData
 from tradenexus import db
 from tradenexus.actor import Actor
@@ -119,3 +120,4 @@ def reopen(job: Job, actor: Actor) -> None:
         RepairRun.of(actor.tenant_id).filter(id=repair.id).update(finished_at=None, found=found)
         failed = RepairItem.objects.filter(run=repair, state=RepairState.FAILED)
         failed.update(state=RepairState.PENDING, asked=[], landed={}, code="", reason="", settled_at=None)
+        holding.give_way(actor, repair)

@@ -14,7 +14,7 @@ NAME = "ranged"
 NEEDS: tuple[str, ...] = ()
 READS: tuple[str, ...] = ()
 
-# vendor -> {time: close}, or an error, or a list of these, one a call; what was asked of whom, in order
+# vendor -> {time: close}, or an error, or a list of these, one a call, or what gives one; what was asked, in order
 HELD: dict[str, Any] = {}
 CALLS: list[tuple[str, Request]] = []
 SINCE: dict[str, int] = {}
@@ -53,6 +53,8 @@ class Ranged:
         answer = HELD.get(self.name, {})
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        if callable(answer):
+            answer = answer()
         if isinstance(answer, Exception):
             raise answer
         start = request.start_ns or 0

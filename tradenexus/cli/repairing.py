@@ -82,7 +82,11 @@ def _words(repair: dict[str, Any]) -> str:
     if not repair["detectedAt"]:
         return f"{repair['state']}: gaps are not known yet"
     counts = ", ".join(f"{count} {state}" for state, count in _counts(repair).items() if count) or "nothing to do"
-    beside = [(found["known"], "answered for by every vendor"), (found["noVendor"], "without a vendor")]
+    beside = [
+        (found.get("held", 0), "in the hands of another repair"),
+        (found["known"], "answered for by every vendor"),
+        (found["noVendor"], "without a vendor"),
+    ]
     more = "".join(f"; {count} {words}" for count, words in beside if count)
     return f"{repair['state']}: {found['gaps']} gaps in {found['entries']} entries; ranges: {counts}{more}"
 
