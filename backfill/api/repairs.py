@@ -53,6 +53,11 @@ class RepairFoundSerializer(serializers.Serializer):
     held = serializers.IntegerField(required=False, help_text="ranges that another repair has in hand")
     known = serializers.IntegerField(required=False, help_text="gaps that every vendor has answered for lately")
     noVendor = serializers.IntegerField(required=False, help_text="gaps that no configured vendor can fill")
+    undecided = serializers.ListField(
+        child=serializers.DictField(),
+        required=False,
+        help_text="{table, entries, why}: of which nobody can say what is missing, or not all of it",
+    )
     unreadable = serializers.ListField(child=serializers.DictField(), required=False)
     error = serializers.DictField(required=False)
 

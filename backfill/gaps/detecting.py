@@ -17,7 +17,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Q
 
-from backfill.gaps.kinds import KINDS, Gap
+from backfill.gaps.kinds import KINDS, SCHEDULED, UNSCHEDULED, Gap
 from datasets.engine import children, executor, handover
 from datasets.lake import absences, scan
 from datasets.market import dates, intervals, tables
@@ -50,18 +50,21 @@ class Selection:
 
 @dataclass(slots=True)
 class Found:
-    """The gaps of one entry in order; `more` were not told one by one. `fault`: it could not be read."""
+    """The gaps of one entry in order; `more` were not told one by one. `fault`: it could not be read.
+
+    `undecided`: why nobody can say what is missing, or not all of it.
+    """
 
     entry: LakeEntry
     gaps: list[Gap]
     more: int = 0
     fault: str = ""
+    undecided: str = ""
 
 
 def entries(tenant_id: UUID, selection: Selection) -> Iterator[LakeEntry]:
-    """Return the entries that a selection names, of tables whose rows are expected by a calendar."""
-    regular = [name for name, table in tables.TABLES.items() if table.family != tables.EVENTS]
-    rows = LakeEntry.of(tenant_id).filter(updated_at__isnull=False, table__in=regular)
+    """Return the entries that a selection names."""
+    rows = LakeEntry.of(tenant_id).filter(updated_at__isnull=False)
     exact = [each for each in selection.entries if not set("*?[") & set(each)]
     if exact and len(exact) == len(selection.entries):
         rows = rows.filter(instrument__in={each.rpartition("/")[2] for each in exact})
@@ -73,6 +76,10 @@ def find(named: Iterator[LakeEntry], selection: Selection, genesis: Genesis, run
     while some := list(islice(named, ENTRIES)):
         if run:
             run.check()
+        yield from (
+            Found(entry, [], undecided=UNSCHEDULED[entry.table]) for entry in some if entry.table in UNSCHEDULED
+        )
+        some = [entry for entry in some if entry.table not in UNSCHEDULED]
         windows = [window(entry, selection, genesis(entry)) for entry in some]
         yield from look(
             [(entry, each) for entry, each in zip(some, windows, strict=True) if each],
@@ -100,7 +107,9 @@ def window(entry: LakeEntry, selection: Selection, genesis: int | None) -> Range
 
 
 def step_of(table: str) -> int:
-    """Return the length of a table's bar; of ticks a nanosecond."""
+    """Return the length of a table's bar, or the usual pause between its events; of ticks a nanosecond."""
+    if table in SCHEDULED:
+        return SCHEDULED[table]
     interval = tables.find(table).interval
     return (intervals.parse(interval).duration_ns or DAY) if interval else 1
 
@@ -122,7 +131,8 @@ def look(
 
 
 def _told(entry: LakeEntry, answer: dict[str, Any]) -> Found:
-    return Found(entry, [Gap(*each) for each in answer["gaps"]], answer["more"], answer["unreadable"])
+    gaps = [Gap(*each) for each in answer["gaps"]]
+    return Found(entry, gaps, answer["more"], answer["unreadable"], answer["undecided"])
 
 
 def _in_child(asked: list[dict[str, Any]], run: Any) -> list[dict[str, Any]]:
@@ -144,7 +154,10 @@ def _work(entry: LakeEntry, start: int, end: int, kinds: Sequence[str], stack: E
         return handover.reads(stack.enter_context(blobs.local(segment.key)))
 
     members = LakeMember.objects.filter(entry=entry, until_revision=None).select_related("segment")
-    if tables.find(entry.table).interval != "1d":  # daily bars are few, and how they are stamped is seen in all of them
+    table = tables.find(entry.table)
+    # How rows are stamped, how often they come and whether their market ever closes is seen in all of them: these are
+    # few, or there is no calendar that says it.
+    if table.family == tables.TICKS or (table.family == tables.BARS and entry.calendar and table.interval != "1d"):
         members = members.filter(t1_ns__gte=start - DAY, t0_ns__lt=end + DAY)
     return {
         "table": entry.table,

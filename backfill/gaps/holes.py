@@ -10,11 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from backfill.gaps import events
 from backfill.gaps.kinds import GAP, MISSING, MISSING_ROWS, Gap
 from datasets.market import calendars, intervals, partitions, tables
 from datasets.market.calendars import Sessions
 from datasets.market.intervals import DAY
 from datasets.market.tables import Table
+
+OPEN_DAYS, OPEN_SHARE = 14, 0.95  # of bars: so long, and so much of the grid
 
 
 class Window(NamedTuple):
@@ -33,18 +36,59 @@ class Window(NamedTuple):
 
 def find(table: Table, calendar: str, times: np.ndarray, window: Window) -> list[Gap]:
     """Return the gaps of a window in order, given the times of the rows that are there (rising)."""
-    if table.family == tables.EVENTS or window.start_ns >= window.end_ns:
+    if window.start_ns >= window.end_ns:
         return []
-    if not calendar:
+    if table.family == tables.EVENTS:
+        return _events(table, calendar, times, window)
+    if not calendar and not never_closes(table, times):
         return _between(table, times, window)
-    held = calendars.sessions(calendar, window.start_ns - 2 * DAY, window.end_ns + 2 * DAY)
-    excused = np.isin(held.label_ns // DAY, list(window.excused))
-    held = Sessions(held.name, held.label_ns[~excused], held.open_ns[~excused], held.close_ns[~excused])
+    calendar = calendar or calendars.CONTINUOUS
+    held = _expected(calendars.sessions(calendar, window.start_ns - 2 * DAY, window.end_ns + 2 * DAY), window)
     if table.interval == "1d":
         return _days(table, held, calendar, times, window)
     if table.family == tables.BARS:
         return _bars(intervals.parse(table.interval), held, times, window)
     return _sessions(held, times, window)
+
+
+def undecided(table: Table, calendar: str, times: np.ndarray, hole_ns: int) -> str:
+    """Return why holes of an entry cannot be told, or not all of them; empty when they can."""
+    if table.family == tables.EVENTS:
+        why = events.undecided(table, times)
+        if why or table.name != "macro_series" or events.days(table, calendar, 0, DAY) is not None:
+            return why
+    elif calendar or never_closes(table, times):
+        return ""
+    return f"no calendar is known: only rows more than {hole_ns // DAY} days apart have a gap between them"
+
+
+def never_closes(table: Table, times: np.ndarray) -> bool:
+    """Tell whether bars without a calendar show by themselves that their market is always open.
+
+    A market that rests at week-ends leaves more than a quarter of the grid empty.
+    """
+    if table.family != tables.BARS or len(times) < 2:
+        return False
+    length = int(times[-1]) - int(times[0])
+    step = intervals.parse(table.interval).duration_ns or DAY
+    rows = len(np.unique((times - times[0]) // step))
+    return length >= OPEN_DAYS * DAY and rows >= OPEN_SHARE * (length // step + 1)
+
+
+def _events(table: Table, calendar: str, times: np.ndarray, window: Window) -> list[Gap]:
+    if events.undecided(table, times):
+        return []
+    if table.name == "funding":
+        return events.payments(times, window.start_ns, window.end_ns, window.now_ns, window.excused)
+    held = events.days(table, calendar, window.start_ns, window.end_ns)
+    if held is None:
+        return _between(table, times, window)
+    return _days(table, _expected(held, window), calendar, times, window)
+
+
+def _expected(held: Sessions, window: Window) -> Sessions:
+    excused = np.isin(held.label_ns // DAY, list(window.excused))
+    return Sessions(held.name, held.label_ns[~excused], held.open_ns[~excused], held.close_ns[~excused])
 
 
 def _between(table: Table, times: np.ndarray, window: Window) -> list[Gap]:

@@ -40,7 +40,7 @@ class RepairRun(TenantOwned):
     job = models.ForeignKey("jobs.Job", null=True, on_delete=models.SET_NULL, related_name="+")
     selection = models.JSONField(default=dict)  # entries, from, to, kinds, again
     plan = models.BooleanField(default=False)  # nothing is fetched
-    found = models.JSONField(default=dict)  # entries, ranges, missing, left, leftMissing, held, known, unreadable
+    found = models.JSONField(default=dict)  # as planning.plan tells it, and held
     spent = models.JSONField(default=dict)  # calls and rows, of vendors
     created_at = models.DateTimeField(auto_now_add=True)
     detected_at = models.DateTimeField(null=True)

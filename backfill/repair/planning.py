@@ -6,6 +6,7 @@ keeps nobody from what can.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -51,16 +52,20 @@ def plan(repair: RepairRun, vendors: Vendors, run: Any) -> tuple[list[RepairItem
     """Return the items of a repair (not saved) and what was found.
 
     found: entries looked at, ranges and missing rows to be asked for, left and leftMissing (ranges over budget and what
-    they lack), known (gaps that every vendor has answered for), noVendor (gaps that none can fill), unreadable.
+    they lack), known (gaps that every vendor has answered for), noVendor (gaps that none can fill), unreadable, and
+    undecided (of how many entries of which table nobody can say what is missing, and why).
     """
     selection = selecting.selection(repair.selection)
     oldest = _Oldest(settings.NEXUS_REPAIR_RANGES, _tried(repair.tenant_id, vendors))
     told: dict[str, Any] = {"entries": 0, "gaps": 0, "known": 0, "noVendor": 0, "unreadable": []}
+    undecided: Counter[tuple[str, str]] = Counter()
     for found in detecting.find(detecting.entries(repair.tenant_id, selection), selection, vendors.genesis, run):
         entry = found.entry
         told["entries"] += 1
         told["gaps"] += len(found.gaps) + found.more
         oldest.left += found.more
+        if found.undecided:
+            undecided[entry.table, found.undecided] += 1
         if found.fault:
             told["unreadable"] = [*told["unreadable"], {"entry": str(entry), "fault": found.fault}][:_SHOWN]
         able = bool(vendors.able(entry.table, entry.instrument))
@@ -76,6 +81,9 @@ def plan(repair: RepairRun, vendors: Vendors, run: Any) -> tuple[list[RepairItem
         for number, (_, _, table, instrument, ask) in enumerate(oldest.kept, 1)
     ]
     told |= {"ranges": len(items), "missing": sum(item.missing for item in items)}
+    told["undecided"] = [
+        {"table": table, "entries": count, "why": why} for (table, why), count in sorted(undecided.items())[:_SHOWN]
+    ]
     return items, told | {"left": oldest.left, "leftMissing": oldest.left_missing}
 
 

@@ -88,6 +88,10 @@ def _words(repair: dict[str, Any]) -> str:
         (found["noVendor"], "without a vendor"),
     ]
     more = "".join(f"; {count} {words}" for count, words in beside if count)
+    more += "".join(
+        f"\nwhat is missing cannot be said of {each['table']} ({each['entries']}): {each['why']}"
+        for each in found.get("undecided", ())
+    )
     return f"{repair['state']}: {found['gaps']} gaps in {found['entries']} entries; ranges: {counts}{more}"
 
 

@@ -139,6 +139,18 @@ def test_a_daily_session_has_its_own_date_whatever_the_clock_of_its_stamps():
     assert gap.day == held.label_ns[7] // DAY
 
 
-@pytest.mark.parametrize("name", ["funding", "macro_treasury", "corporate_actions", "features_tv_technicals_1d"])
-def test_events_follow_no_calendar(name):
-    assert found(tables.find(name), "XNYS", [START], START, START + 30 * DAY) == []
+def test_bars_without_a_calendar_that_never_rest_show_their_holes_themselves():
+    rows = [START + hour * HOUR for hour in range(20 * 24) if hour not in (50, 51)]
+    assert found(HOURLY, "", rows, START, START + 20 * DAY) == [
+        Gap(START + 50 * HOUR, START + 52 * HOUR, 2, MISSING_ROWS)
+    ]
+    assert holes.undecided(HOURLY, "", np.array(rows), 5 * DAY) == ""
+
+
+def test_bars_that_rest_at_week_ends_or_are_few_need_a_calendar():
+    held = calendars.sessions("XNYS", ns("2024-10-01"), ns("2024-12-31")).label_ns
+    few = START + np.arange(5) * DAY
+    for rows in (held, few):
+        assert not holes.never_closes(DAILY, rows)
+        assert "no calendar is known" in holes.undecided(DAILY, "", rows, 5 * DAY)
+    assert found(DAILY, "", held, int(held[0]), int(held[-1]) + DAY) == []
