@@ -104,3 +104,11 @@ def is_split(step: float | None, split: float) -> bool:
     Explained is what is left within 30 %, below which no step is suspected.
     """
     return split > 0 and (step is None or abs(math.log(step * split)) < math.log(1.3))
+
+
+def simple_ratio(ratio: float, tolerance_pct: float) -> float | None:
+    """Return the simple ratio (of those by which splits are suspected) that a ratio is, None when it is none."""
+    from datasets.quality.checks.moves import RATIOS  # numpy: at first use
+
+    nearest = min((each for a, b in RATIOS for each in (a / b, b / a)), key=lambda each: abs(math.log(each / ratio)))
+    return nearest if abs(math.log(nearest / ratio)) <= math.log1p(tolerance_pct / 100) else None

@@ -2,51 +2,91 @@
 
 Prices alone cannot tell a split from a fall: what is adjusted over such a session would be a guess. It is settled by a
 row of corporate_actions with a split on that date that fits the prices, or by a reviewer's word (an override with its
-reason) that there was none. Another vendor's adjusted prices, refused as ADJUSTMENT_MIXED, are a witness of the ratio;
-the action is still to be written, for only that is versioned and frozen with snapshots. The ledger keeps the suspicion;
-whether it is settled is found out when it is asked.
+reason) that there was none. Another vendor's series (`evidence`) corroborates or contradicts it; the action is still to
+be written (`datasets.splits`), for only that is versioned and frozen with snapshots. The ledger keeps the suspicion;
+where it stands is found out when it is asked:
+
+    recorded      a split on record explains the prices
+    reviewed      a reviewer said what it was
+    corroborated  an independent series names the split, and none says otherwise
+    contradicted  some series, or a split on record, says otherwise
+    unwitnessed   nobody says anything
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from datasets.lake import ledger, rules, scan, state
+from datasets.lake import evidence, ledger, otherseries, rules, scan, state
+from datasets.lake.evidence import Evidence
 from datasets.market import dates, tables
-from datasets.models import Grade, LakeEntry, LakePartition, LakeQuarantine
-from datasets.storage import blobs
+from datasets.models import Grade, LakeEntry, LakePartition
 from tradenexus.errors import Conflict, NotFound
 
 CODE = "SPLIT_SUSPECT"
 ACTION, REVIEWER, VENDOR = "corporate action", "reviewer", "vendor"
+RECORDED, REVIEWED, UNWITNESSED = "recorded", "reviewed", "unwitnessed"
+CORROBORATED, CONTRADICTED = "corroborated", "contradicted"
+STATES = (RECORDED, REVIEWED, CORROBORATED, CONTRADICTED, UNWITNESSED)
 _BACK_DAYS = 15  # in which the session before is looked for
 
 
 class SplitUnwitnessed(Conflict):
     """Adjusted prices would reach across a session that opens as after a split, and no second witness says whether it
-    was one. Raw prices can be read. If it was a split, commit its row of corporate_actions (ingest or promote it); if
-    not, override the session with the reason. `details.sessions` names the sessions, `details.override` the address."""
+    was one. Raw prices can be read. If it was a split, record it (`details.record`, which says what other vendors'
+    series show); if not, override the session with the reason (`details.override`). `details.sessions` names all."""
 
     code = "SPLIT_UNWITNESSED"
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """One suspected session: `step` is its open over the close before; `witnesses` are {kind, words} each."""
+    """One suspected session: `step` is its open over the close before; `witnesses` are {kind, words} each.
+
+    `action` is the split on record of that date, also where it explains nothing; `evidence` what other series say, and
+    `digest` that of all of it and of our own rows around the session.
+    """
 
     session: date
     step: float | None
     note: str
     witnesses: list[dict[str, str]]
+    action: float | None = None
+    evidence: list[Evidence] = field(default_factory=list)
+    digest: str = ""
 
     @property
     def settled(self) -> bool:
         """Tell whether it is settled what it was: a vendor's word names the ratio, and settles nothing."""
         return any(each["kind"] != VENDOR for each in self.witnesses)
+
+    @property
+    def state(self) -> str:
+        """Where it stands, one of STATES."""
+        kinds = {each["kind"] for each in self.witnesses}
+        if kinds & {ACTION, REVIEWER}:
+            return RECORDED if ACTION in kinds else REVIEWED
+        named = {each.ratio for each in self.agreeing}
+        if self.action is not None or len(named) > 1 or any(e.says == evidence.CONTRADICTS for e in self.evidence):
+            return CONTRADICTED
+        return CORROBORATED if named else UNWITNESSED
+
+    @property
+    def agreeing(self) -> list[Evidence]:
+        """The independent series that name a split which explains the prices."""
+        return [each for each in self.evidence if each.says == evidence.AGREES]
+
+    @property
+    def ratio(self) -> float | None:
+        """The split on record that explains it, else the one ratio that all agreeing series name."""
+        if self.state == RECORDED:
+            return self.action
+        named = {each.ratio for each in self.agreeing}
+        return named.pop() if len(named) == 1 else None
 
 
 def splits_of(tenant_id: UUID, instrument: str) -> dict[int, float]:
@@ -67,12 +107,15 @@ def listed(entry: LakeEntry) -> list[Suspect]:
     """Return the suspected sessions of one entry with their witnesses, the newest first."""
     rows = list(_rows(entry.tenant_id, entry.instrument).filter(entry=entry).order_by("-session"))
     splits = splits_of(entry.tenant_id, entry.instrument) if rows else {}
-    found = []
-    for row in rows:
-        one = _judged(row, splits.get(dates.to_day(row.session)))
-        one.witnesses.extend(_vendors(row, one.step))
-        found.append(one)
-    return found
+    return [_heard(row, _judged(row, splits.get(dates.to_day(row.session)))) for row in rows]
+
+
+def find(entry: LakeEntry, session: date) -> Suspect:
+    """Return one suspected session with its witnesses; NotFound when it is none."""
+    row = _rows(entry.tenant_id, entry.instrument).filter(entry=entry, session=session).first()
+    if row is None:
+        raise NotFound(f"{entry} has no suspected split on {session}")
+    return _heard(row, _judged(row, splits_of(entry.tenant_id, entry.instrument).get(dates.to_day(session))))
 
 
 def refuse_across(entry: LakeEntry, start_ns: int | None, last_day: int, splits: dict[int, float]) -> None:
@@ -96,8 +139,12 @@ def refuse_across(entry: LakeEntry, start_ns: int | None, last_day: int, splits:
         "its prices are not adjusted across that session"
     )
     where = [{"entry": str(row.entry), "session": str(row.session), "notes": row.notes} for row in open_[:20]]
-    override = f"/v1/lake/{open_[0].entry.table}/{entry.instrument}/partitions/{open_[0].session}/override"
-    raise SplitUnwitnessed(words, {"sessions": where, "confirm": state.ACTIONS, "override": override})
+    path = f"/v1/lake/{open_[0].entry.table}/{entry.instrument}"
+    ways = {
+        "record": f"{path}/suspects/{open_[0].session}/record",
+        "override": f"{path}/partitions/{open_[0].session}/override",
+    }
+    raise SplitUnwitnessed(words, {"sessions": where, "confirm": state.ACTIONS, **ways})
 
 
 def unreviewed(tenant_id: UUID, table: str, instruments: Iterable[str]) -> dict[str, list[int]]:
@@ -131,52 +178,16 @@ def _judged(row: Any, split: float | None) -> Suspect:
     if _reviewed(row):
         until = f"{row.override_until:%Y-%m-%d}"
         witnesses.append({"kind": REVIEWER, "words": f"{row.override_reason[:200]} (until {until})"})
-    return Suspect(row.session, step, row.notes, witnesses)
+    return Suspect(row.session, step, row.notes, witnesses, split)
 
 
-def _vendors(row: Any, step: float | None) -> list[dict[str, str]]:
-    """Return what other vendors' adjusted closes say, which were refused: they step by the split where raw ones do not.
-
-    Before the session their close is the raw one times the step, from it on the raw one (as far as later splits allow).
-    """
-    before = (
-        LakePartition.objects.filter(entry=row.entry, session__lt=row.session, rows__gt=0).order_by("-session").first()
-    )
-    if step is None or before is None:
-        return []
-    held = LakeQuarantine.of(row.entry.tenant_id).filter(entry=row.entry, code="ADJUSTMENT_MIXED")
-    factors: dict[str, dict[date, float]] = {}
-    for one in held.filter(session__in=[before.session, row.session]).exclude(vendor=before.vendor):
-        raw, adjusted = _close(row.entry, one.session), _last_close(one.key)
-        if raw and adjusted:
-            factors.setdefault(one.vendor, {})[one.session] = adjusted / raw
-    told = []
-    for vendor, by_day in sorted(factors.items()):
-        ratio = by_day.get(before.session, 1.0) / by_day.get(row.session, 1.0)
-        if before.session in by_day and rules.is_split(ratio, 1 / step):
-            told.append(
-                {"kind": VENDOR, "words": f"{vendor}: its adjusted closes step by {1 / ratio:.4g} for one here"}
-            )
-    return told
-
-
-def _close(entry: LakeEntry, session: date) -> float | None:
-    row = LakePartition.objects.filter(entry=entry, session=session, rows__gt=0).first()
-    if row is None or row.last_ns is None:
-        return None
-    close = None
-    for rows in scan.tables_of(scan.locate(entry, row.first_ns, row.last_ns + 1), ["close"]):
-        close = rows.column("close")[-1].as_py() if rows.num_rows else close
-    return close
-
-
-def _last_close(key: str) -> float | None:
-    from pyarrow import parquet
-
-    with blobs.readable(key) as source:
-        rows = parquet.read_table(source, columns=["close"])
-    close: float | None = rows.column("close")[-1].as_py()
-    return close
+def _heard(row: Any, one: Suspect) -> Suspect:
+    """Return a suspect with what other series say of it."""
+    case = evidence.Case(row.entry, row.session, one.step)
+    found = otherseries.evidence(case)
+    told = [{"kind": VENDOR, "words": f"{e.vendor}: {e.words}"} for e in found if e.says == evidence.AGREES]
+    digest = evidence.fingerprint(case, found)
+    return replace(one, witnesses=[*one.witnesses, *told], evidence=found, digest=digest)
 
 
 def _step(row: Any) -> float | None:
