@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasets import bulk, promotion, review, staged, validation, versions
+from datasets import bulk, promotion, review, splits, staged, validation, versions
 from datasets.exports import build as export
 from datasets.exports import bundles, mirror
 from datasets.features import run as features
@@ -89,6 +89,12 @@ def promote_version(run: Any) -> dict[str, Any]:
 def release_rows(run: Any) -> dict[str, Any]:
     """Let refused rows into the golden copy, as a reviewer said."""
     return review.run_job(run)
+
+
+@registry.handler(splits.JOB, "Record a split", heavy=True, reuses="The commit, once it was made.")
+def record_split(run: Any) -> dict[str, Any]:
+    """Write a suspected split to corporate_actions, as a person asked."""
+    return splits.run_job(run)
 
 
 @registry.handler(

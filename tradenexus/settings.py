@@ -340,6 +340,7 @@ NEXUS_OPENLINEAGE = {
     "dataset.candles": "datasets.openlineage.moves.candles",
     "lake.promote": "datasets.openlineage.lakemoves.promote",
     "lake.release": "datasets.openlineage.lakemoves.release",
+    "lake.split": "datasets.openlineage.lakemoves.split",
     "features.build": "datasets.openlineage.lakemoves.feature",
     "snapshot.materialise": "datasets.openlineage.lakemoves.materialise",
     "returns.build": "datasets.openlineage.lakemoves.returns",

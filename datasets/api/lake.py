@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from datasets.api import lake_shapes as show
 from datasets.api.queries import QueryView
-from datasets.lake import catalog, ledger, scan, suspects
+from datasets.lake import catalog, ledger, scan
 from datasets.market import tables
 from datasets.models import Grade, LakeCommit, LakeEntry, LakePartition, LakeRevision
 from tradenexus.errors import BadRequest
@@ -108,24 +108,6 @@ class Partitions(LakeView):
         rows = rows.filter(session__gte=start.date()) if start else rows
         rows = rows.filter(session__lt=end.date()) if end else rows
         return pagination.page(request, rows, show.partition, ("-session",))
-
-
-class Suspects(LakeView):
-    """Suspected splits of an entry."""
-
-    @extend_schema(
-        operation_id="lake_suspects",
-        responses=shapes.answer_of("SuspectsAnswer", items=show.SplitSuspectSerializer(many=True)),
-    )
-    def get(self, request: Request, table: str, instrument: str) -> Response:
-        """List the sessions that open as after a split, the newest first, with the witnesses of each.
-
-        One is settled by a row of corporate_actions (a split of that date that fits the prices; ingest or promote it)
-        or by an override of the session. Until then adjusted rows, features and returns do not cross it.
-        """
-        return respond(
-            request, {"items": [show.suspect(one) for one in suspects.listed(self.entry(table, instrument))]}
-        )
 
 
 class Revisions(LakeView):

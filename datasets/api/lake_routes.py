@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from datasets.api import fixes, lake, lake_diff, lake_review, lake_rows
+from datasets.api import fixes, lake, lake_diff, lake_review, lake_rows, lake_suspects
 
 ENTRY = "v1/lake/<str:table>/<str:instrument>"
 
@@ -25,7 +25,8 @@ urlpatterns = [
     path(f"{ENTRY}/rows", lake_rows.Rows.as_view()),
     path(f"{ENTRY}/partitions", lake.Partitions.as_view()),
     path(f"{ENTRY}/partitions/<str:session>/override", lake_review.Override.as_view()),
-    path(f"{ENTRY}/suspects", lake.Suspects.as_view()),
+    path(f"{ENTRY}/suspects", lake_suspects.Suspects.as_view()),
+    path(f"{ENTRY}/suspects/<str:session>/record", lake_suspects.Record.as_view()),
     path(f"{ENTRY}/revisions", lake.Revisions.as_view()),
     path(f"{ENTRY}/diff/<str:span>", lake_diff.Diff.as_view()),
 ]

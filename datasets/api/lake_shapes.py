@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from datasets.lake import catalog, ledger, rules, suspects
+from datasets.lake import catalog, ledger, rules
 from datasets.market import tables
 from datasets.market.times import time_text
 from datasets.models import Instrument, LakeCommit, LakeEntry, LakePartition, LakeQuarantine, LakeRevision
@@ -55,23 +55,6 @@ class PartitionSerializer(serializers.Serializer):
     vendor = serializers.CharField(allow_blank=True)
     notes = serializers.CharField(allow_blank=True)
     override = serializers.DictField(allow_null=True)
-
-
-class SplitWitnessSerializer(serializers.Serializer):
-    """Who says what a suspected split was."""
-
-    kind = serializers.ChoiceField([suspects.ACTION, suspects.REVIEWER, suspects.VENDOR])
-    words = serializers.CharField()
-
-
-class SplitSuspectSerializer(serializers.Serializer):
-    """A session that opens as after a split."""
-
-    session = serializers.DateField()
-    step = serializers.FloatField(allow_null=True, help_text="its open over the close before")
-    notes = serializers.CharField()
-    settled = serializers.BooleanField(help_text="false: adjusted prices do not cross it")
-    witnesses = SplitWitnessSerializer(many=True)
 
 
 class RevisionSerializer(serializers.Serializer):
@@ -205,17 +188,6 @@ def partition(row: LakePartition) -> dict[str, Any]:
         "vendor": row.vendor,
         "notes": row.notes,
         "override": override,
-    }
-
-
-def suspect(one: suspects.Suspect) -> dict[str, Any]:
-    """Return a suspected split."""
-    return {
-        "session": one.session,
-        "step": one.step,
-        "notes": one.note,
-        "settled": one.settled,
-        "witnesses": one.witnesses,
     }
 
 

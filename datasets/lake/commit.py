@@ -42,20 +42,22 @@ def commit(
     key: str,
     room: Path,
     source: str = "",
+    basis: Any = None,
     run: Any = None,
 ) -> LakeCommit:
     """Take what the offers hold into the lake, all of it or nothing -> the commit, the earlier one for a key known.
 
     Sessions that are RED stay out, in quarantine; the others enter. At most one offer an entry. `room` is a scratch
-    folder. With a `run` every effect is fenced by its lease. InstrumentUnknown, RowsRefused, RowsDiffer, LakeBusy, and
-    what a child or the storage may raise; nothing is changed then.
+    folder. `basis` ({name: JSON}) is kept in the commit's summary, and audited. With a `run` every effect is fenced by
+    its lease. InstrumentUnknown, RowsRefused, RowsDiffer, LakeBusy, and what a child or the storage may raise; nothing
+    is changed then.
     """
     for attempt in range(TRIES):
         known = LakeCommit.of(actor.tenant_id).filter(key=key).first()
         if known is not None:
             return known
         made = LakeCommit(id=ids.uuid7(), tenant_id=actor.tenant_id, key=key, operation=operation, source=source)
-        made.created_by_id = actor.user_id
+        made.created_by_id, made.summary = actor.user_id, dict(basis or {})
         made.job_ref = run.job.ref if run else ""
         bases = state.gather(actor.tenant_id, offers)
         watch = twins.watch(actor.tenant_id)

@@ -63,7 +63,7 @@ def into_catalog(
         _quarantine(commit, entries, offers, found)
         _summarise(entries)
         _revisions(commit, entries, offers, found)
-        commit.summary = _summary(entries, found) | ({"suspected": suspected} if suspected else {})
+        commit.summary |= _summary(entries, found) | ({"suspected": suspected} if suspected else {})
         commit.summary |= absences.summary(entries, offers, found)
         LakeCommit.everyone.filter(id=commit.id).update(summary=commit.summary)
         failpoints.hit("lake.swapping")

@@ -43,6 +43,28 @@ def release(tenant_id: UUID, job: Job) -> Moved:
     return Moved([named.quarantine(row)] if row else [], committed(tenant_id, job))
 
 
+def split(tenant_id: UUID, job: Job) -> Moved:
+    """A suspected split of an entry was recorded, by what other vendors' series say of it."""
+    entry = _found(tenant_id, job, LakeEntry, "entryId")
+    basis = commits(tenant_id, job).values_list("summary", flat=True).first()
+    if entry is None or basis is None:
+        return Moved(named.lake(tenant_id, [named.part_of(entry, entry.revision)] if entry else []), [])
+    told = basis["split"]
+    parts, inputs = [named.part_of(entry, told["entryRevision"])], []
+    for each in told["evidence"]:
+        kind, _, _ = each["source"].partition("_")
+        if kind == DatasetVersion.prefix:
+            found = DatasetVersion.of(tenant_id).filter(id=ids.decode(kind, each["source"])).select_related("dataset")
+            inputs += [named.version(row) for row in found]
+        elif kind == LakeQuarantine.prefix:
+            held = LakeQuarantine.of(tenant_id).filter(id=ids.decode(kind, each["source"])).select_related("entry")
+            inputs += [named.quarantine(row) for row in held]
+        else:
+            other = LakeEntry.of(tenant_id).filter(id=ids.decode(LakeEntry.prefix, each["source"]))
+            parts += [named.part_of(row, each["revision"]) for row in other]
+    return Moved([*named.lake(tenant_id, parts), *inputs], committed(tenant_id, job))
+
+
 def feature(tenant_id: UUID, job: Job) -> Moved:
     """A feature was computed of bars, and of corporate actions where there were some."""
     read: dict[str, tuple[int, int]] = {}

@@ -143,6 +143,7 @@ ROWS: dict[str, tuple[str | None, dict]] = {
     "v1/lake/<table>/<instrument>/partitions": ("lke", {}),
     "v1/lake/<table>/<instrument>/partitions/<session>/override": ("lke", {"status": "", "reason": "as it was"}),
     "v1/lake/<table>/<instrument>/suspects": ("lke", {}),
+    "v1/lake/<table>/<instrument>/suspects/<session>/record": ("lke", {}),
     "v1/lake/<table>/<instrument>/revisions": ("lke", {}),
     "v1/lake/<table>/<instrument>/diff/<span>": ("lke", {}),
     "v1/datasets/<ref>/promote": ("ds", {"table": "trades"}),
@@ -156,6 +157,7 @@ COMMON = {"v1/features/<name>": "tv_technicals_1d", "v1/features/<name>/build": 
 NAMED = {"lke": "crypto_bars_1d/X:UNKNOWN", "ins": "X:UNKNOWN"}
 # What the right key may rightly be told 404: there is no such part yet, not no such thing.
 MAY_BE_ABSENT = {
+    "v1/lake/<table>/<instrument>/suspects/<session>/record",
     "v1/snapshots/<ref>/returns-matrix/<matrix>",
     "v1/snapshots/<ref>/returns-matrix/<matrix>/download",
     "v1/datasets/<ref>/quality-report:accept",

@@ -1,4 +1,4 @@
-"""The verbs of `nexus lake` about rows that were refused: quarantine, release, dismiss, fix."""
+"""The verbs of `nexus lake` about rows that were refused (quarantine, release, dismiss, fix), and names of entries."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from tradenexus.cli import invocation, params, recipes, waiting
+from tradenexus.cli.failures import Usage
 from tradenexus.cli.output import Column
 
 HELD = (
@@ -20,6 +21,7 @@ HELD = (
 )
 Held = Annotated[str, typer.Argument(metavar="QRT", help="qrt_... as `nexus lake quarantine` lists it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept in the audit.")]
+Entry = Annotated[str, typer.Argument(metavar="ENTRY", help="TABLE/VENUE:SYMBOL, as in equities_bars/XNYS:IBM.")]
 
 
 def quarantine(
@@ -90,3 +92,16 @@ def fix(
 def named(item: dict[str, Any]) -> dict[str, Any]:
     """Return an item with its entry's name."""
     return {"entry": f"{item['table']}/{item['instrument']}", **item}
+
+
+def parts_of(entry: str) -> tuple[str, str]:
+    """Return table and instrument of an entry's name; Usage for what is none."""
+    table, slash, instrument = entry.partition("/")
+    if not slash or ":" not in instrument:
+        raise Usage(f"{entry!r} is no entry", why="an entry is TABLE/VENUE:SYMBOL, as in equities_bars/XNYS:IBM")
+    return table, instrument
+
+
+def path_of(entry: str) -> str:
+    """Return where the API has an entry."""
+    return "/v1/lake/" + "/".join(parts_of(entry))

@@ -6,11 +6,12 @@ import pytest
 
 from datasets import promotion
 from datasets.features import run as features
+from datasets.models import LakeQuarantine
 from datasets.openlineage import named
 from datasets.selector import matrices
 from datasets.snapshots import materialise
 from tests.datasets.openlineage.test_moves import events_of
-from tests.kit import exports, factories, lake
+from tests.kit import exports, factories, halves, lake
 from tests.kit.openlineage import check
 from tests.kit.stocked import NAMES, TABLE, closes
 from tests.lona.worker import work
@@ -103,7 +104,6 @@ def test_nobody_is_told_of_another_workspace(stocked, owner, stranger):
 
 def test_rows_let_go_from_quarantine_lead_into_the_entry(owner, tmp_path):
     from datasets import review
-    from datasets.models import LakeQuarantine
 
     exports.fill(owner, tmp_path)
     held = LakeQuarantine.of(owner.tenant.id).get()
@@ -113,3 +113,21 @@ def test_rows_let_go_from_quarantine_lead_into_the_entry(owner, tmp_path):
     (_, complete), _ = events_of(owner, "lake.release")
     assert names(complete["inputs"]) == [f"lake/quarantine/{held.ref}"]
     assert names(complete["outputs"]) == [f"lake/crypto_bars_1d/{lake.registered(owner, 'BINANCE:BTC=F_X')}"]
+
+
+def test_a_recorded_split_leads_from_the_series_that_named_it(owner, tmp_path):
+    halves.halved(owner, tmp_path)
+    halves.offered(owner, tmp_path, halves.adjusted())
+    version = halves.dataset(owner, tmp_path, halves.adjusted())
+    halves.minutes(owner, tmp_path, halves.closes(), "fourth")
+    assert owner.api.post(halves.RECORD, {}, format="json").status_code == 202
+    work()
+    (_, complete), _ = events_of(owner, "lake.split")
+    held = LakeQuarantine.of(owner.tenant.id).get(session="2024-11-05")
+    assert set(names(complete["inputs"])) == {
+        f"lake/equities_bars/{halves.NAME}",
+        f"lake/equities_bars_minute/{halves.NAME}",
+        f"lake/quarantine/{held.ref}",
+        f"datasets/{version.dataset.ref}/v/1",
+    }
+    assert names(complete["outputs"]) == [f"lake/corporate_actions/{halves.NAME}"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import date, timedelta
 
 import pyarrow.parquet as pq
 import pytest
@@ -258,3 +259,43 @@ def test_a_version_is_fixed_after_a_preview(server, nexus, tape, home):
     refused = nexus("transform", "fix", "tape@1", "--drop", "close > 1")
     assert refused.code != 0
     assert "step 1 (drop), where[0].column" in refused.err
+
+
+def daily(path, closes):
+    """Write daily bars of a share from 2024-01-01 on."""
+    days = (str(date(2024, 1, 1) + timedelta(days=at)) for at in range(len(closes)))
+    rows = (
+        f"{day}T00:00:00Z,{price},{price + 1},{price - 1},{price},5\n" for day, price in zip(days, closes, strict=True)
+    )
+    path.write_text("time,open,high,low,close,volume\n" + "".join(rows))
+    return path
+
+
+def test_a_split_that_another_vendors_dataset_names_is_recorded(server, nexus, home):
+    traded = [100 + at % 7 for at in range(30)] + [51 + at % 5 for at in range(30)]
+    adjusted = [each / 2 if at < 30 else each for at, each in enumerate(traded)]
+    for name, closes in (("alpha", traded), ("beta", adjusted)):
+        sent = ("upload", daily(home / f"{name}.csv", closes), "--name", name, "--symbol", "HALF", "--venue", "XNAS")
+        assert nexus(*sent, "--no-validate").code == 0
+        server.work()
+        assert nexus("validate", name).code == 0
+        server.work()
+        assert nexus("dataset", "describe", name, "--vendor", name).code == 0
+    into = ("--table", "equities_bars", "--type", "equity", "--calendar", "24/7")
+    assert nexus("lake", "promote", "alpha", *into).code == 0
+    server.work()
+    entry, session = "equities_bars/XNAS:HALF", "2024-01-31"
+    (one,) = nexus("lake", "suspects", entry, "--json").json
+    assert (one["session"], one["state"], one["ratio"]) == (session, "corroborated", "2.0")
+    rows = nexus("lake", "suspects", entry, "--session", session, "--json").json
+    assert [(row["vendor"], row["factor"]) for row in rows] == [("beta", "0.5")] * 3 + [("beta", "1.0")] * 3
+    assert nexus("lake", "rows", entry, "--adjustment", "split").code == 6
+    assert nexus("lake", "record-split", entry, session, "--ratio", "4", "--reason", "the wrong one").code == 1
+    assert nexus("lake", "record-split", entry, session, "--evidence", "0" * 64).code == 6
+    assert nexus("lake", "record-split", entry, session, "--evidence", one["evidenceDigest"]).code == 0
+    server.work()
+    (one,) = nexus("lake", "suspects", entry, "--json").json
+    assert (one["state"], one["recorded"]["evidence"][0]["vendor"]) == ("recorded", "beta")
+    assert "recorded" in nexus("lake", "record-split", entry, session, "--wait").out.casefold()
+    closes = nexus("lake", "rows", entry, "--adjustment", "split", "--columns", "close").out.split()[1:]
+    assert [float(each) for each in closes] == pytest.approx(adjusted)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tradenexus.cli import invocation, lakecare, lakediff, lakeheld, lakerows, params, references, waiting
+from tradenexus.cli import invocation, lakecare, lakediff, lakeheld, lakerows, lakesplits, params, references, waiting
 from tradenexus.cli.failures import Usage
 from tradenexus.cli.output import Column
 
@@ -45,13 +45,6 @@ PARTITIONS = (
     Column("EXPECTED", "expected", right=True),
     Column("SCORE", "score", right=True, drop=1),
     Column("NOTES", "notes", drop=2),
-)
-SUSPECTS = (
-    Column("SESSION", "session"),
-    Column("STEP", "step", right=True),
-    Column("SETTLED", "settled"),
-    Column("WITNESSES", "said"),
-    Column("NOTES", "notes", drop=1),
 )
 REVISIONS = (
     Column("REV", "number", right=True),
@@ -95,7 +88,7 @@ TABLES = (
     Column("SEGMENT", "segment", drop=1),
     Column("ABOUT", "about", drop=2),
 )
-Entry = Annotated[str, typer.Argument(metavar="ENTRY", help="TABLE/VENUE:SYMBOL, as in equities_bars/XNYS:IBM.")]
+Entry = lakeheld.Entry
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept in the audit.")]
 
 
@@ -120,8 +113,8 @@ def list_(
 def show(ctx: typer.Context, entry: Entry) -> None:
     """Show one entry: range, freshness, verdicts, digest. Example: nexus lake show equities_bars/XNYS:IBM"""
     nx = invocation.of(ctx)
-    found = lakeheld.named(nx.client.get(_path(entry))["entry"])
-    nx.out.facts(found, FACTS, f"Web: {nx.web('lakehouse', *_parts(entry))}")
+    found = lakeheld.named(nx.client.get(lakeheld.path_of(entry))["entry"])
+    nx.out.facts(found, FACTS, f"Web: {nx.web('lakehouse', *lakeheld.parts_of(entry))}")
 
 
 @app.command()
@@ -146,7 +139,7 @@ def rows(
     if out is None and form != "csv" and sys.stdout.isatty():
         raise Usage(f"{form} is not for a terminal", hint="name a file with --output, or pipe it on")
     asked = {"start": start, "end": end, "columns": columns, "adjustment": adjustment, "asOf": as_of, "format": form}
-    size = lakerows.fetch(nx, f"{_path(entry)}/rows", asked, out)
+    size = lakerows.fetch(nx, f"{lakeheld.path_of(entry)}/rows", asked, out)
     if out is not None:
         nx.out.note(f"{out}: {size:,} bytes")
 
@@ -164,31 +157,19 @@ def partitions(
     """List the verdicts on an entry's sessions. Example: nexus lake partitions trades/BINANCE:BTC-USDT --status RED"""
     nx = invocation.of(ctx)
     asked = {"status": status, "code": code, "start": start, "end": end}
-    items = list(nx.client.pages(f"{_path(entry)}/partitions", asked, limit=limit))
+    items = list(nx.client.pages(f"{lakeheld.path_of(entry)}/partitions", asked, limit=limit))
     nx.out.rows(items, PARTITIONS, f"{len(items)} sessions")
 
 
-@app.command()
-def suspects(ctx: typer.Context, entry: Entry) -> None:
-    """List sessions that open as after a split, and who says what they were.
-
-    Adjusted prices do not cross one without a witness: ingest its corporate action, or `nexus lake override` it.
-
-    Example: nexus lake suspects equities_bars/XNAS:AAPL
-    """
-    nx = invocation.of(ctx)
-    items = nx.client.get(f"{_path(entry)}/suspects")["items"]
-    for each in items:
-        each["said"] = "; ".join(f"{one['kind']}: {one['words']}" for one in each["witnesses"])
-    open_ = sum(not each["settled"] for each in items)
-    nx.out.rows(items, SUSPECTS, f"{len(items)} suspected splits, {open_} without a witness")
+app.command()(lakesplits.suspects)
+app.command("record-split")(lakesplits.record_split)
 
 
 @app.command()
 def revisions(ctx: typer.Context, entry: Entry, limit: params.Limit = 50) -> None:
     """List what happened to an entry. Example: nexus lake revisions equities_bars/XNYS:IBM"""
     nx = invocation.of(ctx)
-    items = list(nx.client.pages(f"{_path(entry)}/revisions", limit=limit))
+    items = list(nx.client.pages(f"{lakeheld.path_of(entry)}/revisions", limit=limit))
     nx.out.rows(items, REVISIONS, f"{len(items)} revisions")
 
 
@@ -209,7 +190,7 @@ def diff(
         raise Usage(f"--show {part} is not known", why=f"it is one of {', '.join(lakediff.PARTS)}")
     if "..." not in span:
         raise Usage(f"{span!r} is no pair of revisions", why="write A...B, as in 6...7")
-    lakediff.show(nx, f"{_path(entry)}/diff/{span}", entry, part, limit)
+    lakediff.show(nx, f"{lakeheld.path_of(entry)}/diff/{span}", entry, part, limit)
 
 
 @app.command()
@@ -252,7 +233,7 @@ def override(
     """
     nx = invocation.of(ctx)
     body = {"status": status, "reason": reason} | ({"until": until} if until else {})
-    told = nx.client.post(f"{_path(entry)}/partitions/{session}/override", body)["partition"]
+    told = nx.client.post(f"{lakeheld.path_of(entry)}/partitions/{session}/override", body)["partition"]
     nx.out.facts(told, PARTITIONS)
 
 
@@ -343,17 +324,6 @@ def describe(
     given |= {"base": base, "quote": quote, "validFrom": valid_from}
     body = {"name": name} | {field: value for field, value in given.items() if value is not None}
     nx.out.facts(nx.client.post("/v1/lake/instruments", body)["instrument"], INSTRUMENTS)
-
-
-def _parts(entry: str) -> tuple[str, str]:
-    table, slash, instrument = entry.partition("/")
-    if not slash or ":" not in instrument:
-        raise Usage(f"{entry!r} is no entry", why="an entry is TABLE/VENUE:SYMBOL, as in equities_bars/XNYS:IBM")
-    return table, instrument
-
-
-def _path(entry: str) -> str:
-    return "/v1/lake/" + "/".join(_parts(entry))
 
 
 def _mapped(pairs: list[str]) -> dict[str, str]:
