@@ -37,6 +37,14 @@ def override(entry: LakeEntry, session: str, until: str) -> copy.Commands:
     return copy.commands("POST", path, body, cli=f"nexus lake override {words(entry)} {session} {said}")
 
 
+def record_split(entry: LakeEntry, session: str, evidence: str, ratio: float | None) -> copy.Commands:
+    """Return the commands that record a suspected split: what was looked at, or (with a ratio) on a person's word."""
+    body: dict[str, Any] = {"evidence": evidence} | ({} if ratio is None else {"ratio": ratio, "reason": REASON})
+    said = f"--evidence {evidence}" + ("" if ratio is None else f" --ratio {ratio:g} --reason {shlex.quote(REASON)}")
+    path = f"{api_path(entry)}/suspects/{session}/record"
+    return copy.commands("POST", path, body, cli=f"nexus lake record-split {words(entry)} {session} {said}")
+
+
 def of_entry(entry: LakeEntry, tab: str, query: dict[str, Any] | None = None) -> copy.Commands:
     """Return the commands of a tab of an entry's page."""
     end, verb = {

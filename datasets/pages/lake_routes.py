@@ -15,6 +15,7 @@ from datasets.pages import (
     lake_list,
     lake_quality,
     lake_quarantine,
+    lake_suspect,
 )
 
 _ENTRY = "lakehouse/<str:table>/<str:instrument>/"
@@ -37,5 +38,6 @@ urlpatterns: list[URLPattern] = [
     path(f"{_ENTRY}revisions/", lake_entry.Revisions.as_view()),
     path(f"{_ENTRY}diff/", lake_diff.Choose.as_view()),
     path(f"{_ENTRY}diff/<str:span>/", lake_diff.Diff.as_view()),
+    path(f"{_ENTRY}suspects/<str:session>/", lake_suspect.SuspectPage.as_view()),
     path(f"{_ENTRY}files/", lake_entry.Files.as_view()),
 ]

@@ -27,6 +27,7 @@ DEEPER |= {"lakehouse/snapshots/": "snap", "lakehouse/commits/": "cmt"}
 OPEN = {"login/", "login/link/<token>/", "logout/", "settings/", "healthz", "readyz"}
 # What the owner may rightly be told 404 or 409: there is no such part of this thing (yet).
 MAY_BE_ABSENT = ("rejects", "accept/", "export/", "diff/", "quality/", "_sniff/", "sniff/", "sample/", "validate/")
+MAY_BE_ABSENT += ("suspects/",)
 CALLS_THE_PROVIDER = {"publishes/mapping/_global/"}
 HTMX = {"HX-Request": "true"}
 

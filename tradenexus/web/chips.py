@@ -34,7 +34,7 @@ _TONES: dict[tuple[str, str], tuple[str, ...]] = {
     ("ok", "check"): (
         *("ready", "published", "published_lona", "available", "succeeded", "completed", "complete"),
         *("active", "passed", "pass", "fixed", "green", "alive", "ok", "finished", "live", "done"),
-        *("repaired", "committed", "fresh"),
+        *("repaired", "committed", "fresh", "recorded", "reviewed", "agrees"),
     ),
     ("warn", "triangle"): (
         "degraded",
@@ -47,16 +47,19 @@ _TONES: dict[tuple[str, str], tuple[str, ...]] = {
         "drift",
         "expiring",
         "partly",
+        "corroborated",
+        "unwitnessed",
     ),
     ("bad", "cross"): (
         *("failed", "validation_failed", "transform_failed", "publish_failed", "missing", "blocked", "breached"),
         *("red", "error", "fail", "lost", "silent", "refused", "stopped"),
+        *("contradicted", "contradicts"),
     ),
     ("special", "lock"): ("quarantined", "stalled", "held"),
     ("mute", "lock"): ("frozen",),
     ("mute", "dash"): (
         *("archived", "benign", "cancelled", "retired", "revoked", "expired", "aborted", "released"),
-        *("dismissed", "superseded", "no_data"),
+        *("dismissed", "superseded", "no_data", "dependent"),
     ),
 }
 _WORDS = {

@@ -88,7 +88,7 @@ def test_a_suspected_split_is_shown_with_what_settles_it_and_drawn_as_traded(own
     assert "no second witness says that it was one" in text
     assert "The chart shows prices as traded" in text
     assert "Suspected splits" in text
-    assert 'ledger/?day=2024-10-27"' in text
+    assert 'suspects/2024-10-27/"' in text
     assert browser.get(f"{url}chart.json?adjustment=split").status_code == 409
     assert "prices as traded" not in text_of(browser.get(url))
 
