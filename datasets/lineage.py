@@ -5,6 +5,7 @@ Other apps add their own nodes through functions named in settings.NEXUS_LINEAGE
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -25,8 +26,7 @@ def of_version(version: DatasetVersion) -> dict[str, list[dict[str, Any]]]:
     nodes: dict[str, Node] = {}
     edges: list[Edge] = []
     uploads = UploadSession.of(version.tenant_id).filter(version_id__in=[row.id for row in found])
-    uploads = uploads.select_related("scan")
-    for upload in uploads:
+    for upload in uploads.select_related("version", "scan"):
         nodes[upload.ref] = describe_upload(upload)
         edges.append(received(upload))
     for row in found:
@@ -87,10 +87,22 @@ def derived(version: DatasetVersion) -> Edge:
 
 def ancestors(version: DatasetVersion) -> list[DatasetVersion]:
     """Return the versions that a version was made of, the first first, and itself last."""
-    chain = [version]
-    while chain[-1].parent_id and len(chain) < DEPTH:
-        chain.append(DatasetVersion.of(version.tenant_id).select_related("dataset").get(id=chain[-1].parent_id))
-    return chain[::-1]
+    return ancestors_of([version])[version.id]
+
+
+def ancestors_of(versions: Iterable[DatasetVersion]) -> dict[UUID, list[DatasetVersion]]:
+    """Return by each version's id those that it was made of, the first first, and itself last; a query a generation."""
+    chains = {version.id: [version] for version in versions}
+    for _ in range(DEPTH - 1):
+        above = {chain[-1].parent_id for chain in chains.values()} - {None}
+        if not above:
+            break
+        tenant_id = next(iter(chains.values()))[0].tenant_id
+        known = DatasetVersion.of(tenant_id).select_related("dataset").in_bulk(above)
+        for chain in chains.values():
+            if chain[-1].parent_id:
+                chain.append(known[chain[-1].parent_id])
+    return {key: chain[::-1] for key, chain in chains.items()}
 
 
 def _descendants(version: DatasetVersion) -> list[DatasetVersion]:

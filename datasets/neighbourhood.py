@@ -21,7 +21,7 @@ from django.utils.module_loading import import_string
 from datasets import lineage
 from datasets.lineage import DEPTH, Edge, Node
 from datasets.models import DatasetVersion, UploadSession
-from tradenexus import ids
+from tradenexus import db, ids
 from tradenexus.errors import BadRequest, NotFound
 
 Way = Literal["up", "down", "self"]
@@ -118,7 +118,7 @@ def _number(name: str, text: str, most: int) -> int:
 def cut(
     rows: QuerySet[Any], column: str, keys: Iterable[Any], fan: int, count: str = "pk"
 ) -> tuple[list[Any], dict[Any, int]]:
-    """Return the first `fan` rows for each key of a column, and how many there are; one query more per long list."""
+    """Return the first `fan` rows for each key of a column, and how many there are; four queries for a hundred keys."""
     keys = list(keys)
     if not keys:
         return [], {}
@@ -128,9 +128,9 @@ def cut(
         return [], totals
     short = [key for key, total in totals.items() if total <= fan]
     found = list(rows.filter(**{f"{column}__in": short})) if short else []
-    cut_off: list[Any] = []  # by id first: a database that sorts whole rows takes ten times as long
-    for key in totals.keys() - set(short):
-        cut_off += rows.filter(**{column: key}).values_list("pk", flat=True)[:fan]
+    long = totals.keys() - set(short)
+    # by id first: a database that sorts whole rows takes ten times as long
+    cut_off = set().union(*db.keys_of([rows.filter(**{column: key})[:fan] for key in long]))
     return found + (list(rows.filter(pk__in=cut_off)) if cut_off else []), totals
 
 

@@ -8,14 +8,15 @@ a feature built of it, an export planned when it was in force. Named in settings
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Min
+from django.db.models import Exists, OuterRef, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Concat, Replace
 
 from datasets import promoted
 from datasets.lineage import Edge, Node
@@ -29,10 +30,11 @@ from datasets.models import (
     ReturnsMatrix,
     Snapshot,
     SnapshotMember,
+    SnapshotState,
 )
-from datasets.neighbourhood import Found, Way, decoded
+from datasets.neighbourhood import Found, Way, cut, decoded
 from datasets.snapshots import materialise
-from tradenexus import ids
+from tradenexus import db, ids
 from tradenexus.jobs.models import Job, State
 
 MOST = 500
@@ -62,18 +64,32 @@ def beside(tenant_id: UUID, refs: Sequence[str], way: Way, fan: int, near: UUID 
     return step.found
 
 
+@dataclass
+class _Link:
+    """What is beside an id by one operation: the rows of a query, and how each is told."""
+
+    ref: str
+    way: Way
+    rows: QuerySet[Any]
+    describe: Callable[[Any], Node]
+    operation: str
+
+
 class _Step:
+    """One step from many ids; how many queries it takes does not grow with them (a hundred a statement)."""
+
     def __init__(self, tenant_id: UUID, refs: Sequence[str], fan: int, near: UUID | None):
         self.tenant_id, self.fan, self.near, self.found = tenant_id, fan, near, Found()
         self.places = _places(refs)
         self.of = {model: decoded(model.prefix, refs) for model in (LakeCommit, Snapshot, ReturnsMatrix, Job)}
         self.bundles = decoded(ExportBundle.prefix, refs)
+        self.links: list[_Link] = []
 
     # --- the ids themselves
 
     def own(self) -> None:
         """The nodes of the ids."""
-        self._take(self._revisions(self.places))
+        self._take(self._revisions(self.places).values())
         self._take([_snapshot(row) for row in Snapshot.of(self.tenant_id).filter(id__in=self.of[Snapshot])])
         self._take([_matrix(row) for row in self._matrices().filter(id__in=self.of[ReturnsMatrix])])
         self._take([_files(row) for row in self._put_down().filter(id__in=self.of[Job])])
@@ -83,37 +99,51 @@ class _Step:
 
     def down(self) -> None:
         """What was made of the ids."""
-        self._entries_of_commits()
-        entries = LakeEntry.of(self.tenant_id).in_bulk([key for key, _ in self.places]) if self.places else {}
-        for key, revision in self.places:
-            if key in entries:
-                self._made_of(entries[key], revision)
-        for key in self.of[Snapshot]:
-            ref = ids.encode(Snapshot.prefix, key)
-            self._link(ref, "down", self._matrices().filter(snapshot_id=key), _matrix, "returns")
-            self._link(ref, "down", self._put_down().filter(subject=ref), _files, "materialise")
-
-    def _entries_of_commits(self) -> None:
         for key in self.of[LakeCommit]:
             rows = LakeRevision.objects.filter(commit_id=key, commit__tenant_id=self.tenant_id)
             rows = rows.select_related("entry").order_by("entry__table", "entry__instrument")
             self._link(ids.encode(LakeCommit.prefix, key), "down", rows, _entry, "commit")
+        entries = LakeEntry.of(self.tenant_id).in_bulk([key for key, _ in self.places]) if self.places else {}
+        held = [(entries[key], revision) for key, revision in self.places if key in entries]
+        for entry, revision in held:
+            frozen = SnapshotMember.objects.filter(entry=entry, revision__gte=revision).values("snapshot_id")
+            snapshots = Snapshot.of(self.tenant_id).filter(id__in=frozen).order_by("-created_at", "-id")
+            self._link(place(entry.id, revision), "down", snapshots, _snapshot, "freeze")
+        for key in self.of[Snapshot]:
+            ref = ids.encode(Snapshot.prefix, key)
+            self._link(ref, "down", self._matrices().filter(snapshot_id=key), _matrix, "returns")
+            self._link(ref, "down", self._put_down().filter(subject=ref), _files, "materialise")
+        self._follow()
+        self._features_of(held)
+        self._exports_of(held)
 
-    def _made_of(self, entry: LakeEntry, revision: int) -> None:
-        ref = place(entry.id, revision)
-        frozen = SnapshotMember.objects.filter(entry=entry, revision__gte=revision).values("snapshot_id")
-        snapshots = Snapshot.of(self.tenant_id).filter(id__in=frozen).order_by("-created_at", "-id")
-        self._link(ref, "down", snapshots, _snapshot, "freeze")
-        built = [row for row in _features(self.tenant_id, [entry.ref]) if _read(row)[1] >= revision]
-        self._listed(ref, "down", built, promoted.describe, FEATURE)
-        self._listed(ref, "down", self._exported(entry, revision), _export, "export")
+    def _features_of(self, held: list[tuple[LakeEntry, int]]) -> None:
+        """The newest 500 features of each entry, of which those are told that were made of the revision or a later."""
+        rows = LakeCommit.of(self.tenant_id).filter(operation=FEATURE).order_by("-created_at", "-id")
+        found, _ = cut(rows.only("source", "key"), "source", {entry.ref for entry, _ in held}, MOST)
+        built: dict[str, list[LakeCommit]] = {}
+        for row in found:
+            built.setdefault(row.source, []).append(row)
+        later = [
+            (place(entry.id, revision), [row for row in built.get(entry.ref, []) if _read(row)[1] >= revision])
+            for entry, revision in held
+        ]
+        shown = {row.id for _, mine in later for row in mine[: self.fan]}
+        whole = rows.in_bulk(shown) if shown else {}
+        for ref, mine in later:
+            self._listed(ref, "down", mine, lambda row: promoted.describe(whole[row.id]), FEATURE)
 
-    def _exported(self, entry: LakeEntry, revision: int) -> list[ExportBundle]:
-        """Return the bundles that were begun when the revision, or a later one, was in force."""
-        since = LakeRevision.objects.filter(entry=entry, number__gte=revision).aggregate(at=Min("created_at"))["at"]
-        if since is None:
-            return []
-        return [row for row, at in self._all_begun if at >= since and _holds(row, entry)]
+    def _exports_of(self, held: list[tuple[LakeEntry, int]]) -> None:
+        """The bundles that were begun when the revision, or a later one, was in force."""
+        begun = self._began(None) if held else []
+        if not begun:
+            return
+        rows = LakeRevision.objects.order_by("created_at", "id")
+        first = db.keys_of([rows.filter(entry=entry, number__gte=revision)[:1] for entry, revision in held])
+        since = dict(rows.filter(pk__in=set().union(*first)).values_list("pk", "created_at"))
+        for (entry, revision), keys in zip(held, first, strict=True):
+            told = [row for key in keys for row, at in begun if at >= since[key] and _holds(row, entry)]
+            self._listed(place(entry.id, revision), "down", told, _export, "export")
 
     # --- what they were made of
 
@@ -124,48 +154,72 @@ class _Step:
             rows = rows.filter(source__in=self._own_sources()) if self.near else rows
             ordered = rows.distinct().order_by("-created_at", "-id")
             self._link(place(key, revision), "up", ordered, promoted.describe, "commit")
+        self._follow()
         self._above_features()
-        for key in self.of[Snapshot]:
-            self._above_snapshot(key)
+        self._above_snapshots()
         for row in self._matrices().filter(id__in=self.of[ReturnsMatrix]).select_related("snapshot"):
             self._listed(row.ref, "up", [row.snapshot], _snapshot, "returns")
-        for job in self._put_down().filter(id__in=self.of[Job]):
-            source = Snapshot.of(self.tenant_id).filter(id__in=decoded(Snapshot.prefix, [job.subject]))
-            self._listed(job.ref, "up", list(source), _snapshot, "materialise")
-        for row, began in self._began(self.bundles):
-            self._above_export(row, began)
+        jobs = list(self._put_down().filter(id__in=self.of[Job]))
+        sources = Snapshot.of(self.tenant_id).filter(id__in=decoded(Snapshot.prefix, [job.subject for job in jobs]))
+        known = {row.ref: row for row in sources} if jobs else {}
+        for job in jobs:
+            self._listed(job.ref, "up", [known[job.subject]] if job.subject in known else [], _snapshot, "materialise")
+        self._above_exports()
 
     def _above_features(self) -> None:
-        rows = LakeCommit.of(self.tenant_id).filter(id__in=self.of[LakeCommit], operation=FEATURE)
-        for row in rows:
+        read: dict[str, Place] = {}
+        for row in LakeCommit.of(self.tenant_id).filter(id__in=self.of[LakeCommit], operation=FEATURE):
             with suppress(ValueError):
-                key, revision = _read(row)
-                self._listed(row.ref, "up", self._revisions([(key, revision)]), lambda node: node, FEATURE)
+                read[row.ref] = _read(row)
+        nodes = self._revisions(read.values())
+        for ref, at in read.items():
+            self._listed(ref, "up", [nodes[at]] if at in nodes else [], lambda node: node, FEATURE)
 
-    def _above_snapshot(self, key: UUID) -> None:
-        rows = SnapshotMember.objects.filter(snapshot_id=key, snapshot__tenant_id=self.tenant_id)
-        rows = self._touched(rows, "entry_id").order_by("entry__table", "entry__instrument")
-        pairs = list(dict.fromkeys(rows.values_list("entry_id", "revision")))
-        ref = ids.encode(Snapshot.prefix, key)
-        self.found.totals[ref] += len(pairs)
-        if self.fan:
-            self._join(ref, "up", self._revisions(pairs[: self.fan]), "freeze")
+    def _above_snapshots(self) -> None:
+        # A member whose neighbour before it is of another entry is its entry's first: they stand in the entries' order.
+        before = SnapshotMember.objects.filter(snapshot=OuterRef("snapshot"), number=OuterRef("number") - 1)
+        firsts = SnapshotMember.objects.filter(~Exists(before.filter(entry=OuterRef("entry")))).order_by("number")
+        rows = list(Snapshot.of(self.tenant_id).filter(id__in=self.of[Snapshot], state=SnapshotState.FROZEN))
+        mine = [self._touched(firsts.filter(snapshot=row), "entry_id") for row in rows]
+        found = db.keys_of([each[: self.fan] for each in mine]) if self.fan else []
+        members = SnapshotMember.objects.filter(pk__in=set().union(*found)).order_by("number")
+        pairs: dict[UUID, list[Place]] = {}
+        for snapshot, entry, revision in members.values_list("snapshot_id", "entry_id", "revision") if found else ():
+            pairs.setdefault(snapshot, []).append((entry, revision))
+        nodes = self._revisions(pair for some in pairs.values() for pair in some)
+        counts = [row.entries for row in rows] if self.near is None else db.counted(mine)
+        for row, count in zip(rows, counts, strict=True):
+            self.found.totals[row.ref] += count
+            self._join(row.ref, "up", [nodes[pair] for pair in pairs.get(row.id, ()) if pair in nodes], "freeze")
 
-    def _above_export(self, row: ExportBundle, began: datetime) -> None:
-        """The entries of a bundle, each at the revision in force when it was begun; one that moved meanwhile is left
-        out, for nobody wrote down which one it was."""
-        entries = self._touched(LakeEntry.of(self.tenant_id).filter(table__in=list(row.summary)), "id")
-        if named := row.parameters.get("instruments"):
-            entries = entries.filter(instrument__in=named)
-        self.found.totals[row.ref] += entries.count()
+    def _above_exports(self) -> None:
+        """The entries of bundles, each at the revision in force when its bundle was begun; one that moved meanwhile is
+        left out, for nobody wrote down which one it was."""
+        bundles = self._began(self.bundles)
+        held = [self._held_by(row) for row, _ in bundles]
+        for (row, _), count in zip(bundles, db.counted(held), strict=True):
+            self.found.totals[row.ref] += count
         if not self.fan:
             return
-        pairs = []
-        for entry in entries.order_by("table", "instrument")[: self.fan]:
-            until = LakeRevision.objects.filter(entry=entry, created_at__lte=row.built_at).order_by("-number").first()
-            if until is not None and until.created_at <= began:
-                pairs.append((entry.id, until.number))
-        self._join(row.ref, "up", self._revisions(pairs), "export")
+        told = db.keys_of([rows.order_by("table", "instrument")[: self.fan] for rows in held])
+        pairs = [(row, began, key) for (row, began), keys in zip(bundles, told, strict=True) for key in keys]
+        newest = LakeRevision.objects.order_by("-number")
+        found = db.keys_of([newest.filter(entry_id=key, created_at__lte=row.built_at)[:1] for row, _, key in pairs])
+        rows = LakeRevision.objects.filter(pk__in=set().union(*found)).select_related("entry")
+        ordered = list(rows.order_by("entry__table", "entry__instrument")) if pairs else []
+        for row, began in bundles:
+            mine = set().union(*(keys for (one, *_), keys in zip(pairs, found, strict=True) if one is row))
+            self._join(
+                row.ref,
+                "up",
+                [_entry(each) for each in ordered if each.pk in mine and each.created_at <= began],
+                "export",
+            )
+
+    def _held_by(self, row: ExportBundle) -> QuerySet[LakeEntry]:
+        entries = self._touched(LakeEntry.of(self.tenant_id).filter(table__in=list(row.summary)), "id")
+        named = row.parameters.get("instruments")
+        return entries.filter(instrument__in=named) if named else entries
 
     # --- rows
 
@@ -176,9 +230,12 @@ class _Step:
         into = LakeRevision.objects.filter(commit__tenant_id=self.tenant_id, commit__source__in=self._own_sources())
         return rows.filter(**{f"{column}__in": into.values("entry_id")})
 
-    def _own_sources(self) -> list[str]:
-        keys = DatasetVersion.of(self.tenant_id).filter(dataset=self.near).values_list("id", flat=True)
-        return [ids.encode(DatasetVersion.prefix, key) for key in keys]
+    def _own_sources(self) -> Any:
+        """What commits call the near dataset's versions; a query, for they may be more than a statement takes."""
+        text = TextField()
+        key = Replace(Cast("id", text), Value("-", text), Value("", text))
+        named = Concat(Value(f"{DatasetVersion.prefix}_", text), key)
+        return DatasetVersion.everyone.filter(dataset=self.near).values_list(named)
 
     def _matrices(self) -> Any:
         return ReturnsMatrix.of(self.tenant_id).filter(state="ready").order_by("-created_at", "-id")
@@ -190,10 +247,6 @@ class _Step:
     def _exports(self) -> Any:
         return ExportBundle.of(self.tenant_id).filter(state=ExportState.READY).order_by("-night")
 
-    @cached_property
-    def _all_begun(self) -> list[tuple[ExportBundle, datetime]]:
-        return self._began(None)
-
     def _began(self, keys: Iterable[UUID] | None) -> list[tuple[ExportBundle, datetime]]:
         """Return ready bundles with the time at which their job was begun, as far as that is known."""
         rows = list(self._exports() if keys is None else self._exports().filter(id__in=keys))
@@ -201,23 +254,37 @@ class _Step:
         at = {job.ref: job.started_at for job in Job.of(self.tenant_id).filter(id__in=wanted)}
         return [(row, began) for row in rows if row.built_at and (began := at.get(row.job_ref))]
 
-    def _revisions(self, pairs: Iterable[Place]) -> list[Node]:
-        wanted = dict.fromkeys(pairs)
-        rows = LakeRevision.objects.filter(
-            entry__tenant_id=self.tenant_id,
-            entry_id__in={key for key, _ in wanted},
-            number__in={number for _, number in wanted},
-        ).select_related("entry")
-        known = {(row.entry_id, row.number): _entry(row) for row in rows} if wanted else {}
-        return [known[pair] for pair in wanted if pair in known]
+    def _revisions(self, pairs: Iterable[Place]) -> dict[Place, Node]:
+        """Return the nodes of entries at revisions, in the order asked for, as far as they are the workspace's."""
+        wanted = list(dict.fromkeys(pairs))
+        mine = LakeRevision.objects.filter(entry__tenant_id=self.tenant_id)
+        found = db.keys_of([mine.filter(entry_id=key, number=number) for key, number in wanted])
+        rows = mine.filter(pk__in=set().union(*found)).select_related("entry") if wanted else []
+        known = {(row.entry_id, row.number): _entry(row) for row in rows}
+        return {pair: known[pair] for pair in wanted if pair in known}
 
     # --- nodes and edges
 
-    def _link(self, ref: str, way: Way, rows: Any, describe: Any, operation: str) -> None:
-        """Join the first `fan` rows of a query to an id, and count them all."""
-        self.found.totals[ref] += rows.count()
-        if self.fan:
-            self._join(ref, way, [describe(row) for row in rows[: self.fan]], operation)
+    def _link(self, ref: str, way: Way, rows: Any, describe: Callable[[Any], Node], operation: str) -> None:
+        """Note that the first `fan` rows of a query are beside an id, and count for it."""
+        self.links.append(_Link(ref, way, rows, describe, operation))
+
+    def _follow(self) -> None:
+        """Count the rows of all links at once, and read the first of each: a query a model."""
+        links, self.links = self.links, []
+        for link, count in zip(links, db.counted([link.rows for link in links]), strict=True):
+            self.found.totals[link.ref] += count
+        by_model: dict[Any, list[_Link]] = {}
+        for link in links if self.fan else ():
+            by_model.setdefault(link.rows.model, []).append(link)
+        for model, some in by_model.items():
+            keys = db.keys_of([link.rows[: self.fan] for link in some])
+            rows = model._base_manager.filter(pk__in=set().union(*keys)).order_by(*some[0].rows.query.order_by)
+            rows = rows.select_related("entry") if model is LakeRevision else rows
+            order = {row.pk: (number, row) for number, row in enumerate(rows)}
+            for link, mine in zip(some, keys, strict=True):
+                told = sorted(order[key] for key in mine if key in order)
+                self._join(link.ref, link.way, [link.describe(row) for _, row in told], link.operation)
 
     def _listed(self, ref: str, way: Way, rows: Sequence[Any], describe: Any, operation: str) -> None:
         self.found.totals[ref] += len(rows)
@@ -245,11 +312,6 @@ def _places(refs: Iterable[str]) -> list[Place]:
         if at and revision.isascii() and revision.isdigit() and len(revision) < 10:
             found += [(key, int(revision)) for key in decoded(LakeEntry.prefix, [entry])]
     return found
-
-
-def _features(tenant_id: UUID, sources: list[str]) -> list[LakeCommit]:
-    rows = LakeCommit.of(tenant_id).filter(source__in=sources, operation=FEATURE)
-    return list(rows.order_by("-created_at", "-id")[:MOST])
 
 
 def _read(commit: LakeCommit) -> Place:

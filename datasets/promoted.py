@@ -25,8 +25,8 @@ def following(tenant_id: UUID, known: list[str]) -> tuple[list[Node], list[Edge]
     nodes, edges = [describe(row) for row in rows], [taken(row) for row in rows]
     of_fixes = DatasetVersion.of(tenant_id).filter(quarantine__isnull=False)
     above = of_fixes.filter(id__in=decoded(DatasetVersion.prefix, versions))
-    for version in above.select_related("quarantine__entry", "quarantine__commit")[:MOST]:
-        _refused(tenant_id, version, nodes, edges)
+    of_refused = list(above.select_related("quarantine__entry", "quarantine__commit")[:MOST])
+    _refused(tenant_id, of_refused, nodes, edges)
     below = of_fixes.filter(quarantine__commit__in=[row.id for row in rows])
     made = list(below.select_related("dataset", "quarantine__entry", "quarantine__commit")[:MOST])
     for version in made:
@@ -40,23 +40,26 @@ def following(tenant_id: UUID, known: list[str]) -> tuple[list[Node], list[Edge]
     return nodes, list({(edge["from"], edge["to"]): edge for edge in edges}.values())
 
 
-def _refused(tenant_id: UUID, version: DatasetVersion, nodes: list[Node], edges: list[Edge]) -> None:
-    """Add where a version made of refused rows comes from, up to the upload or the vendor."""
-    held = version.quarantine
-    assert held is not None
-    nodes += [describe_refused(held), describe(held.commit)]
-    edges += [fixed(version), refused(held)]
-    wanted = decoded(DatasetVersion.prefix, [held.commit.source])
-    source = DatasetVersion.of(tenant_id).select_related("dataset").filter(id__in=wanted).first()
-    if source is None:
-        vendor = held.vendor or "unknown"
-        nodes.append({"id": f"vendor:{vendor}", "kind": "vendor", "label": vendor, "digest": None, "details": {}})
-        edges.append({"from": f"vendor:{vendor}", "to": held.commit.ref, "operation": held.commit.operation})
-        return
-    chain = lineage.ancestors(source)
-    nodes += [lineage.describe(row) for row in chain]
-    edges += [taken(held.commit), *(lineage.derived(row) for row in chain if row.parent_id)]
-    for upload in UploadSession.of(tenant_id).filter(version_id__in=[row.id for row in chain]):
+def _refused(tenant_id: UUID, made: list[DatasetVersion], nodes: list[Node], edges: list[Edge]) -> None:
+    """Add where versions made of refused rows come from, up to the upload or the vendor."""
+    helds = {version.quarantine.id: version.quarantine for version in made if version.quarantine}
+    wanted = decoded(DatasetVersion.prefix, [held.commit.source for held in helds.values()])
+    known = {row.ref: row for row in DatasetVersion.of(tenant_id).select_related("dataset").filter(id__in=wanted)}
+    chains = lineage.ancestors_of(known.values())
+    edges += [fixed(version) for version in made]
+    for held in helds.values():
+        nodes += [describe_refused(held), describe(held.commit)]
+        edges.append(refused(held))
+        if held.commit.source in known:
+            edges.append(taken(held.commit))
+        else:
+            vendor = held.vendor or "unknown"
+            nodes.append({"id": f"vendor:{vendor}", "kind": "vendor", "label": vendor, "digest": None, "details": {}})
+            edges.append({"from": f"vendor:{vendor}", "to": held.commit.ref, "operation": held.commit.operation})
+    above = {row.id: row for chain in chains.values() for row in chain}
+    nodes += [lineage.describe(row) for row in above.values()]
+    edges += [lineage.derived(row) for row in above.values() if row.parent_id]
+    for upload in UploadSession.of(tenant_id).filter(version_id__in=list(above)).select_related("version", "scan"):
         nodes.append(lineage.describe_upload(upload))
         edges.append(lineage.received(upload))
 

@@ -22,28 +22,43 @@ from tradenexus.openlineage.facets import Moved, Set
 _HELD = (PublicationState.PUBLISHED, PublicationState.RETIRED)
 
 
-def publish(tenant_id: UUID, job: Job) -> Moved:
+def publish(tenant_id: UUID, jobs: list[Job]) -> dict[str, Moved]:
     """Slices of versions went to the provider; one that it had already was not written."""
-    keys = [ids.decode(Publication.prefix, ref) for ref in job.params["publicationIds"]]
-    rows = Publication.of(tenant_id).filter(id__in=keys).select_related("version__dataset").order_by("id")
-    sources = {row.version_id: row.version for row in rows}
-    outputs = []
-    for row in rows:
-        if row.state in _HELD and row.lona_symbol_id:
-            written = {} if row.reused else {"rows": row.rows, "size_bytes": row.size_bytes}
-            outputs.append(symbol(row.lona_symbol_id, row.content_hash, row.provider, **written))
-    return Moved([named.version(source) for source in sources.values()], outputs)
+    asked = {job.ref: set(job.params["publicationIds"]) for job in jobs}
+    keys = {ids.decode(Publication.prefix, ref) for refs in asked.values() for ref in refs}
+    rows = list(Publication.of(tenant_id).filter(id__in=keys).select_related("version__dataset").order_by("id"))
+    told = {}
+    for job in jobs:
+        mine = [row for row in rows if row.ref in asked[job.ref]]
+        sources = {row.version_id: row.version for row in mine}
+        outputs = []
+        for row in mine:
+            if row.state in _HELD and row.lona_symbol_id:
+                written = {} if row.reused else {"rows": row.rows, "size_bytes": row.size_bytes}
+                outputs.append(symbol(row.lona_symbol_id, row.content_hash, row.provider, **written))
+        told[job.ref] = Moved([named.version(source) for source in sources.values()], outputs)
+    return told
 
 
-def backtest(tenant_id: UUID, job: Job) -> Moved:
+def backtest(tenant_id: UUID, jobs: list[Job]) -> dict[str, Moved]:
     """A strategy was run over symbols; what came of it is its report."""
-    key = ids.decode(Backtest.prefix, job.params["backtestId"])
-    row = Backtest.of(tenant_id).defer("equity", "drawdown", "trades").filter(id=key).first()
-    if row is None:
-        return Moved()
+    rows = Backtest.of(tenant_id).defer("equity", "drawdown", "trades")
+    known, told = named.subjects(rows, jobs, "backtestId"), {}
+    parts: dict[UUID, list[BacktestInput]] = {}
+    read = BacktestInput.objects.filter(backtest__in=known.values()).select_related("version__dataset", "publication")
+    for part in read.order_by("place"):
+        parts.setdefault(part.backtest_id, []).append(part)
+    for job in jobs:
+        if row := known.get(job.ref):
+            done = job.state == State.SUCCEEDED and row.status == BacktestStatus.COMPLETED
+            outputs = [named.here(row.tenant_id, f"backtests/{row.ref}", version=row.report_id)] if done else []
+            told[job.ref] = Moved(_read(row, parts.get(row.id, [])), outputs)
+    return told
+
+
+def _read(row: Backtest, parts: list[BacktestInput]) -> list[Set]:
     inputs: dict[str, Set] = {}
-    related = ("version__dataset", "publication")
-    for part in BacktestInput.objects.filter(backtest=row).select_related(*related).order_by("place"):
+    for part in parts:
         at = part.publication
         if at and at.lona_symbol_id:
             one = symbol(at.lona_symbol_id, at.content_hash, at.provider)
@@ -52,9 +67,7 @@ def backtest(tenant_id: UUID, job: Job) -> Moved:
         inputs.setdefault(one["name"], one)
     for data_id in row.data_ids:
         inputs.setdefault(f"symbols/{data_id}", symbol(data_id, "", row.provider))
-    done = job.state == State.SUCCEEDED and row.status == BacktestStatus.COMPLETED
-    outputs = [named.here(row.tenant_id, f"backtests/{row.ref}", version=row.report_id)] if done else []
-    return Moved(list(inputs.values()), outputs)
+    return list(inputs.values())
 
 
 def symbol(symbol_id: str, digest: str, provider: str, **written: Any) -> Set:

@@ -333,7 +333,7 @@ SPECTACULAR_SETTINGS = {
 NEXUS_LINEAGE = ["datasets.promoted.following", "datasets.onward.following", "lona.finders.lineage"]
 # Dotted paths of functions that know the neighbours of one node of it (datasets.neighbourhood.Neighbours).
 NEXUS_NEIGHBOURS = ["datasets.promoted.beside", "datasets.onward.beside", "lona.finders.neighbours"]
-# Dotted paths of functions (tenant_id, job) -> tradenexus.openlineage.facets.Moved, by the kind of job.
+# Dotted paths of functions (tenant_id, jobs) -> {job's id: tradenexus.openlineage.facets.Moved}, by the kind of job.
 NEXUS_OPENLINEAGE = {
     "dataset.ingest": "datasets.openlineage.moves.ingest",
     "dataset.validate": "datasets.openlineage.moves.validate",
@@ -349,7 +349,7 @@ NEXUS_OPENLINEAGE = {
     "lona.publish": "lona.openlineage.publish",
     "lona.backtest": "lona.openlineage.backtest",
 }
-# What moves data at once, without a job: audit action -> (name, words, path of a function (tenant_id, ref) -> Moved).
+# What moves data at once, without a job: audit action -> (name, words, path of (tenant_id, ids) -> {id: Moved}).
 NEXUS_OPENLINEAGE_ACTS = {
     "snapshot.frozen": ("snapshot.freeze", "Freeze a snapshot", "datasets.openlineage.lakemoves.freeze"),
 }

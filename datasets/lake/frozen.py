@@ -81,8 +81,7 @@ def locate(snapshot: Snapshot, entry: LakeEntry, start_ns: int | None, end_ns: i
     whole = part_of(snapshot, held[0])
     start = max(snapshot.start_ns, start_ns) if start_ns is not None else snapshot.start_ns
     end = min(snapshot.end_ns, end_ns) if end_ns is not None else snapshot.end_ns
-    inside = [each for each in whole.segments if start < end and each.t1_ns >= start and each.t0_ns < end]
-    return scan.Slice(entry, whole.revision, inside, start, end)
+    return scan.within(whole, start, end)
 
 
 def manifest(start_ns: int, end_ns: int, held: list[Frozen]) -> dict[str, Any]:

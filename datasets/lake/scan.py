@@ -30,7 +30,7 @@ from datasets.storage import blobs
 from tradenexus.errors import BadRequest, NotFound
 
 __all__ = ["RevisionGone", "SegmentDamaged", "Slice", "check_kept", "entry_of", "locate", "of_revision", "revision_at"]
-__all__ += ["tables_of"]
+__all__ += ["tables_of", "within"]
 
 # Rows decoded at once, by threads from so many on; a segment of no more is read from the disk in one piece.
 CHUNK_ROWS = 131_072
@@ -84,6 +84,14 @@ def locate(
         rows = _members(entry, revision).filter(t1_ns__gte=first, t0_ns__lt=after)
         found = [each.segment for each in rows.order_by("span_start_ns")]
     return Slice(entry, revision, found, start_ns, end_ns)
+
+
+def within(part: Slice, start_ns: int | None, end_ns: int | None) -> Slice:
+    """Return what lies in a range of what was located, without asking the catalog again."""
+    first = _EVER[0] if start_ns is None else start_ns
+    after = _EVER[1] if end_ns is None else end_ns
+    inside = [each for each in part.segments if first < after and each.t1_ns >= first and each.t0_ns < after]
+    return Slice(part.entry, part.revision, inside, start_ns, end_ns)
 
 
 def _newest(entry: LakeEntry, first: int, after: int) -> list[LakeSegment] | None:

@@ -17,9 +17,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from datasets.market import tables
 from datasets.models import DatasetVersion, LakeEntry, LakeQuarantine, Snapshot, UploadSession
+from tradenexus import ids
 from tradenexus.errors import NotFound
+from tradenexus.jobs.models import Job
 from tradenexus.openlineage import facets
 from tradenexus.openlineage.facets import Set
 
@@ -35,6 +39,13 @@ class Part:
     instrument: str
     revision: int
     rows: int | None = None
+
+
+def subjects(rows: QuerySet[Any], jobs: Iterable[Job], name: str) -> dict[str, Any]:
+    """Return by each job's id the row that one of its parameters names, as far as it is there; one query."""
+    wanted = {job.ref: ids.decode(rows.model.prefix, job.params[name]) for job in jobs}
+    known = rows.in_bulk(set(wanted.values()))
+    return {ref: known[key] for ref, key in wanted.items() if key in known}
 
 
 def here(tenant_id: UUID, name: str, **known: Any) -> Set:

@@ -141,3 +141,17 @@ def test_what_the_database_makes_is_left_to_it_when_a_row_is_inserted():
     assert abs(Worker.objects.get(pk=worker.pk).started_at - db.now()) < timedelta(seconds=10)
     db.insert(Session(session_key="k", session_data="", expire_date=db.now()))
     assert Session.objects.filter(session_key="k").exists()
+
+
+def test_many_queries_are_asked_in_one_statement_each_cut_and_in_its_own_order(django_assert_num_queries):
+    for number in range(250):
+        Tenant.objects.create(name=f"{number % 125:03}-{number}")
+    rows = [Tenant.objects.filter(name__startswith=f"{number:03}-").order_by("-name") for number in range(125)]
+    asked = [*rows, Tenant.objects.none(), Tenant.objects.filter(name="%s")]
+    with django_assert_num_queries(2):
+        counts = db.counted(asked)
+    assert counts == [2] * 125 + [0, 0]
+    with django_assert_num_queries(2):
+        keys = db.keys_of([each[:1] for each in asked])
+    assert keys == [{each.first().pk} for each in rows] + [set(), set()]
+    assert (db.counted([]), db.keys_of([])) == ([], [])

@@ -39,7 +39,8 @@ JOBS = 500
 def of_jobs(tenant_id: UUID, refs: Iterable[str]) -> list[Event]:
     """Return the events of jobs, in order; those that move no data have none."""
     rows = Entry.of(tenant_id).filter(subject__in=list(refs), action=JOB, new__in=list(_TYPES))
-    return list(_told(tenant_id, list(rows.order_by("seq"))))
+    batch = _Batch(tenant_id, entries := list(rows.order_by("seq")))
+    return [event for entry in entries for event in batch.told(entry)]
 
 
 def about(tenant_id: UUID, subjects: Iterable[str], refs: Iterable[str] = ()) -> list[Event]:
@@ -54,14 +55,15 @@ def page(tenant_id: UUID, after: int, limit: int) -> tuple[list[Event], int, boo
     rows, seen = _entries(tenant_id), 0
     found: list[Event] = []
     while seen < SCANNED:
-        batch = list(rows.filter(seq__gt=after)[:limit])
-        for number, entry in enumerate(batch):
-            found += _told(tenant_id, [entry])
+        entries = list(rows.filter(seq__gt=after)[:limit])
+        batch = _Batch(tenant_id, entries)
+        for number, entry in enumerate(entries):
+            found += batch.told(entry)
             after = entry.seq
             if len(found) >= limit:
-                return found, after, number + 1 == len(batch) and len(batch) < limit
-        seen += len(batch)
-        if len(batch) < limit:
+                return found, after, number + 1 == len(entries) and len(entries) < limit
+        seen += len(entries)
+        if len(entries) < limit:
             return found, after, True
     return found, after, False
 
@@ -79,15 +81,34 @@ def _entries(tenant_id: UUID) -> QuerySet[Entry]:
     return Entry.of(tenant_id).filter(wanted).order_by("seq")
 
 
-def _told(tenant_id: UUID, entries: list[Entry]) -> Iterator[Event]:
-    keys = [ids.decode(Job.prefix, entry.subject) for entry in entries if entry.action == JOB]
-    jobs = Job.of(tenant_id).filter(id__in=keys, kind__in=list(settings.NEXUS_OPENLINEAGE)).select_related("parent")
-    known = {job.ref: job for job in jobs}
-    for entry in entries:
+class _Batch:
+    """Some entries, with what is known of all their jobs and acts together: a few queries a kind."""
+
+    def __init__(self, tenant_id: UUID, entries: list[Entry]):
+        self.tenant_id = tenant_id
+        keys = {ids.decode(Job.prefix, entry.subject) for entry in entries if entry.action == JOB}
+        jobs = Job.of(tenant_id).filter(id__in=keys, kind__in=list(settings.NEXUS_OPENLINEAGE)).select_related("parent")
+        self.jobs = {job.ref: job for job in jobs}
+        by_kind: dict[str, list[Job]] = {}
+        for job in self.jobs.values():
+            by_kind.setdefault(job.kind, []).append(job)
+        by_act: dict[str, list[str]] = {}
+        for entry in entries:
+            if entry.action != JOB:
+                by_act.setdefault(entry.action, []).append(entry.subject)
+        self.moved: dict[str, Moved] = {}
+        for kind, some in by_kind.items():
+            self.moved |= import_string(settings.NEXUS_OPENLINEAGE[kind])(tenant_id, some)
+        for action, refs in by_act.items():
+            self.moved |= import_string(settings.NEXUS_OPENLINEAGE_ACTS[action][2])(tenant_id, refs)
+
+    def told(self, entry: Entry) -> Iterator[Event]:
+        """Yield the events of one of the entries."""
         if entry.action != JOB:
-            yield from _act(tenant_id, entry)
-        elif (job := known.get(entry.subject)) is not None and _counts(entry):
-            yield _event(tenant_id, entry, job)
+            if entry.subject in self.moved:
+                yield from _act(self.tenant_id, entry, self.moved[entry.subject])
+        elif (job := self.jobs.get(entry.subject)) is not None and _counts(entry):
+            yield _event(self.tenant_id, entry, job, self.moved.get(job.ref) or Moved())
 
 
 def _counts(entry: Entry) -> bool:
@@ -96,9 +117,8 @@ def _counts(entry: Entry) -> bool:
     return attempt == 1 if entry.new == State.RUNNING else attempt > 0
 
 
-def _event(tenant_id: UUID, entry: Entry, job: Job) -> Event:
+def _event(tenant_id: UUID, entry: Entry, job: Job, moved: Moved) -> Event:
     kind = _TYPES[State(entry.new)]
-    moved: Moved = import_string(settings.NEXUS_OPENLINEAGE[job.kind])(tenant_id, job)
     run: dict[str, Any] = {"processing_engine": _engine()}
     if job.parent is not None:
         run["parent"] = facets.facet("parent", run={"runId": str(job.parent.id)}, job=_name(tenant_id, job.parent.kind))
@@ -113,11 +133,8 @@ def _event(tenant_id: UUID, entry: Entry, job: Job) -> Event:
     return _whole(told, moved)
 
 
-def _act(tenant_id: UUID, entry: Entry) -> Iterator[Event]:
-    name, label, path = settings.NEXUS_OPENLINEAGE_ACTS[entry.action]
-    moved: Moved | None = import_string(path)(tenant_id, entry.subject)
-    if moved is None:
-        return
+def _act(tenant_id: UUID, entry: Entry, moved: Moved) -> Iterator[Event]:
+    name, label, _ = settings.NEXUS_OPENLINEAGE_ACTS[entry.action]
     run = {"runId": str(UUID(entry.subject.rpartition("_")[2])), "facets": {"processing_engine": _engine()}}
     job = {"namespace": facets.namespace(tenant_id), "name": name, "facets": _about(label)}
     for kind, part in (("START", Moved([_plain(each) for each in moved.inputs])), ("COMPLETE", moved)):

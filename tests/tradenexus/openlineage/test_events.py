@@ -17,11 +17,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 KIND, OTHER = "kit.openlineage", "kit.silent"
 
 
-def moved(tenant_id, job):
+def moved(tenant_id, jobs):
     """What the kind says of itself; the hook that the settings of the tests name."""
     space = facets.namespace(tenant_id)
     read = facets.judged(facets.dataset(space, "a", version="1", source="kit"), [], 3, 30)
-    return Moved([read], [facets.dataset(space, "b", version=2, source="kit", rows=3)])
+    return {job.ref: Moved([read], [facets.dataset(space, "b", version=2, source="kit", rows=3)]) for job in jobs}
 
 
 @pytest.fixture(autouse=True)
