@@ -78,6 +78,13 @@ def test_the_same_revision_and_what_is_none(viewer, stranger, browse, revised):
     assert "What it changed" not in text_of(browser.get(f"{URL}revisions/"))
 
 
+def test_keys_are_drawn_as_their_marks_are(viewer, browse, revised):
+    text = text_of(browse(viewer).get(f"{URL}diff/1...2/"))
+    for mark in ("a", "b"):
+        assert f'<polyline class="is-{mark}"' in text
+        assert re.search(rf'<svg class="ds-key"[^>]*><line class="is-{mark}"', text)
+
+
 def test_a_difference_beyond_the_budget_says_so(viewer, browse, revised, settings):
     settings.NEXUS_LAKE_DIFF_ROWS = 5
     text = text_of(browse(viewer).get(f"{URL}diff/1...2/"))
