@@ -8,6 +8,7 @@ from datasets import bulk, promotion, review, splits, staged, validation, versio
 from datasets.exports import build as export
 from datasets.exports import bundles, mirror
 from datasets.features import run as features
+from datasets.lake import fulldiff
 from datasets.maintenance import chores, dataaudit, garbage, lakescrub, scrub
 from datasets.models import Chore, Status
 from datasets.selector import matrices
@@ -95,6 +96,20 @@ def release_rows(run: Any) -> dict[str, Any]:
 def record_split(run: Any) -> dict[str, Any]:
     """Write a suspected split to corporate_actions, as a person asked."""
     return splits.run_job(run)
+
+
+@registry.handler(
+    fulldiff.JOB,
+    "Compare two revisions",
+    heavy=True,
+    on_failure=fulldiff.on_failure,
+    on_retry=fulldiff.on_retry,
+    phases=("comparing", "storing"),
+    reuses="Parts that were compared are not compared again.",
+)
+def compare_revisions(run: Any) -> dict[str, Any]:
+    """Find what turns one revision of an entry into another."""
+    return fulldiff.run_job(run)
 
 
 @registry.handler(

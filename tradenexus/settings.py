@@ -230,7 +230,7 @@ NEXUS_EXPORT_NIGHTS = env.integer("NEXUS_EXPORT_NIGHTS", 14, 1)
 NEXUS_SCRUB_DAYS = env.integer("NEXUS_SCRUB_DAYS", 7, 1)
 # Earlier revisions of the lake can be read for so many days; 0: for ever.
 NEXUS_LAKE_REVISIONS_KEPT_DAYS = env.integer("NEXUS_LAKE_REVISIONS_KEPT_DAYS", 90, 0)
-# Rows of both sides that one comparison of two revisions reads; beyond it says how far it came.
+# Rows of both sides that a comparison of two revisions reads at once; a larger one is a job, so many rows at a time.
 NEXUS_LAKE_DIFF_ROWS = env.integer("NEXUS_LAKE_DIFF_ROWS", 2_000_000, 1)
 # Dotted paths of functions (ids of segments) -> those of them that must stay (datasets.maintenance.roots).
 NEXUS_LAKE_ROOTS: list[str] = []

@@ -11,11 +11,12 @@ from rest_framework.response import Response
 
 from datasets.api import lake_shapes as show
 from datasets.api.lake import LakeView
-from datasets.lake import diff
+from datasets.lake import diff, fulldiff
 from datasets.market import dates
 from datasets.market.times import time_text
-from datasets.models import LakePartition
+from datasets.models import LakeEntry, LakePartition
 from tradenexus.errors import BadRequest
+from tradenexus.jobs import api as jobs
 from tradenexus.rest import pagination, shapes
 from tradenexus.rest.views import respond
 
@@ -26,7 +27,7 @@ class DiffComparedSerializer(serializers.Serializer):
     files = serializers.IntegerField(help_text="that the revisions do not share; the others were not read")
     sharedFiles = serializers.IntegerField()
     rows = serializers.IntegerField(help_text="read, of both sides")
-    budget = serializers.IntegerField(help_text="rows after which a comparison stops")
+    budget = serializers.IntegerField(help_text="rows of an answer at once; a larger comparison is a job")
     until = serializers.CharField(allow_null=True, help_text="all before it was compared; null: everything")
 
 
@@ -133,6 +134,7 @@ class LakeDiffSerializer(shapes.Answer):
     partitions = DiffPartitionsSerializer()
     values = DiffValuesSerializer()
     quality = DiffQualitySerializer()
+    job = jobs.JobSerializer(allow_null=True, help_text="what compares the rest; null: all was compared")
 
 
 class Diff(LakeView):
@@ -146,45 +148,55 @@ class Diff(LakeView):
             ),
             *shapes.PAGING,
         ],
-        responses={200: LakeDiffSerializer},
+        responses={200: LakeDiffSerializer, 202: LakeDiffSerializer},
     )
     def get(self, request: Request, table: str, instrument: str, span: str) -> Response:
         """Compare two revisions of an entry, reading only the files that they do not share.
 
-        Counts, values and quality are of everything that was compared; the sessions that differ come in pages.
+        Counts, values and quality are of everything that was compared; the sessions that differ come in pages. A
+        comparison of more rows than `compared.budget` is a job: 202 with what it found so far, and once it has
+        succeeded 200 at once with everything. 409 LAKE_DIFF_FAILED when it has failed, until it is retried.
         """
         limit, after = pagination.limit_of(request), _after(request.query_params.get("cursor", ""))
         entry = self.entry(table, instrument)
         a, b = diff.pair_of(entry, span)
-        found = diff.between(entry, a, b)
-        quality, judged = diff.quality_of(entry, found)
-        listed = [each for each in found["sessions"] if after is None or each["day"] > after]
-        counts = {sign: sum(each["change"] == sign for each in found["sessions"]) for sign in "+-~"}
-        return respond(
-            request,
-            {
-                "table": entry.table,
-                "instrument": entry.instrument,
-                "a": show.revision(a),
-                "b": show.revision(b),
-                "identical": a.digest == b.digest,
-                "rowsDelta": b.rows - a.rows,
-                **diff.header_of(found),
-                "schema": diff.schema_of(entry, found),
-                "partitions": {
-                    "added": counts["+"],
-                    "removed": counts["-"],
-                    "changed": counts["~"],
-                    "items": [_session(each, judged.get(each["day"])) for each in listed[:limit]],
-                    "nextCursor": str(dates.to_date(listed[limit - 1]["day"])) if len(listed) > limit else None,
-                },
-                "values": {
-                    "columns": [_column(each) for each in found["columns"]],
-                    "rows": [_row(each) for each in found["rows"]],
-                },
-                "quality": quality,
-            },
-        )
+        known = fulldiff.look(self.actor, entry, a, b)
+        known.check()
+        told = {
+            "table": entry.table,
+            "instrument": entry.instrument,
+            "a": show.revision(a),
+            "b": show.revision(b),
+            "identical": a.digest == b.digest,
+            "rowsDelta": b.rows - a.rows,
+            **_found(entry, known.found, limit, after),
+            "job": jobs.render(known.job) if known.job else None,
+        }
+        if known.job is None:
+            return respond(request, told)
+        return respond(request, told, 202, {"Location": f"/v1/jobs/{known.job.ref}"})
+
+
+def _found(entry: LakeEntry, found: dict[str, Any], limit: int, after: int | None) -> dict[str, Any]:
+    quality, judged = diff.quality_of(entry, found)
+    listed = [each for each in found["sessions"] if after is None or each["day"] > after]
+    counts = {sign: sum(each["change"] == sign for each in found["sessions"]) for sign in "+-~"}
+    return {
+        **diff.header_of(found),
+        "schema": diff.schema_of(entry, found),
+        "partitions": {
+            "added": counts["+"],
+            "removed": counts["-"],
+            "changed": counts["~"],
+            "items": [_session(each, judged.get(each["day"])) for each in listed[:limit]],
+            "nextCursor": str(dates.to_date(listed[limit - 1]["day"])) if len(listed) > limit else None,
+        },
+        "values": {
+            "columns": [_column(each) for each in found["columns"]],
+            "rows": [_row(each) for each in found["rows"]],
+        },
+        "quality": quality,
+    }
 
 
 def _after(cursor: str) -> int | None:

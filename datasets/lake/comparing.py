@@ -2,6 +2,7 @@
 
 Rows of a table with a key are matched by it. Ticks have none: they are compared as a bag, and a row that occurs once
 more is one more. Values are compared bit by bit. Both sides stream in stretches of time, a row group or two at once.
+A comparison may be cut between two spans and gone on with elsewhere: what it adds up to is the same.
 """
 
 from __future__ import annotations
@@ -21,32 +22,25 @@ from datasets.market.tables import Table
 
 
 def compare(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Compare two revisions; a task for a child.
+    """Compare two revisions, or go on with it; a task for a child.
 
-    params: table, calendar, spans ([{startNs, a, b}] in order: paths of the two sides, null where one lacks it), edges
-    (ns of the first and last rows of the files that both share), budget (rows read, then it stops), shown (rows of each
-    kind that are told). Returns counts, sessions, columns, rows, columnsOf, rowsRead and untilNs: all before it was
-    compared, null when everything was. ArrowInvalid and OSError for files that cannot be read.
+    params: table, calendar, spans ([{a, b}] in order: paths of the two sides, null where one lacks it), edges (ns of
+    the first and last rows of the files that both share), shown (rows of each kind that are told), untilNs (null, or
+    from where on others go on: all before it is compared then), state (of those who compared what is before; null).
+    Returns counts, sessions, columns, rows, columnsOf, rowsRead, untilNs and, when there is more to
+    compare, state. ArrowInvalid and OSError for files that cannot be read.
     """
-    table = tables.find(params["table"])
-    found = Deltas(table, params["calendar"], params["edges"], params["shown"])
-    read, until, held = 0, None, {"a": set[str](), "b": set[str]()}
-    for number, span in enumerate(params["spans"]):
-        if span["a"] is None and span["b"] is None:  # beyond the budget, and so not at hand
-            until = span["startNs"]
-            break
-        sides = [_Side(table, span[name], held[name]) for name in ("a", "b")]
-        for a, b, limit in _windows(*sides):
+    table, before, until = tables.find(params["table"]), params["state"] or {}, params["untilNs"]
+    found = Deltas(table, params["calendar"], params["edges"], params["shown"], before.get("deltas"))
+    read, held = before.get("rowsRead", 0), {name: set(before.get("columnsOf", {}).get(name, ())) for name in "ab"}
+    for span in params["spans"]:
+        for a, b in _windows(*(_Side(table, span[name], held[name]) for name in ("a", "b"))):
             found.add(a, b, *(_matched(table, a, b) if table.key else bag(table, a, b)))
             read += a.num_rows + b.num_rows
-            more = limit is not None or number + 1 < len(params["spans"])
-            if read >= params["budget"] and more:
-                until = limit if limit is not None else params["spans"][number + 1]["startNs"]
-                break
-        emit({"phase": "comparing", "done": read, "unit": "rows"})
-        if until is not None:
-            break
+            emit({"phase": "comparing", "done": read, "unit": "rows"})
     told = {"rowsRead": read, "untilNs": until, "columnsOf": {name: sorted(names) for name, names in held.items()}}
+    if until is not None:
+        told["state"] = {"deltas": found.state(), **{name: told[name] for name in ("rowsRead", "columnsOf")}}
     return {**found.told(until), **told}
 
 
@@ -94,8 +88,8 @@ def _groups(table: Table, path: str | None, names: set[str]) -> Iterator[pa.Tabl
             yield pa.table(arrays, schema=schema)
 
 
-def _windows(a: _Side, b: _Side) -> Iterator[tuple[pa.Table, pa.Table, int | None]]:
-    """Yield the rows of the same stretch of time from both sides, and where it ends (ns), None at the end of both.
+def _windows(a: _Side, b: _Side) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Yield the rows of the same stretch of time from both sides.
 
     A stretch ends before the last instant of a row group: rows of that instant may go on in the next one.
     """
@@ -109,7 +103,7 @@ def _windows(a: _Side, b: _Side) -> Iterator[tuple[pa.Table, pa.Table, int | Non
         limit = min(open_ends) if open_ends else None
         taken = [side.take(limit) for side in (a, b)]
         if taken[0].num_rows or taken[1].num_rows:
-            yield taken[0], taken[1], limit
+            yield taken[0], taken[1]
             continue
         for side in (a, b):
             if not side.done and side.last_ns == limit:

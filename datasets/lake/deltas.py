@@ -1,4 +1,7 @@
-"""What a comparison of two revisions adds up to: counts, sessions, how far columns moved, the first rows."""
+"""What a comparison of two revisions adds up to: counts, sessions, how far columns moved, the first rows.
+
+All of it can be put down as JSON (`state`) and gone on with by another process.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,24 @@ _KINDS = {ADDED: "+", REMOVED: "-", CHANGED: "~"}
 class Deltas:
     """The sum over all stretches that were compared."""
 
-    def __init__(self, table: Table, calendar: str, edges: list[int], shown: int):
+    def __init__(self, table: Table, calendar: str, edges: list[int], shown: int, before: dict[str, Any] | None = None):
         self._table, self._calendar, self._shown = table, calendar, shown
         self._values = [name for name in table.names if name not in (table.key or ("ts_event",))]
         self._edges = edges
-        self._counts = {ADDED: 0, REMOVED: 0, CHANGED: 0, "unchanged": 0}
-        self._sessions: dict[int, dict[str, int]] = {}
-        self._columns: dict[str, dict[str, Any]] = {}
-        self._rows: dict[str, list[dict[str, Any]]] = {name: [] for name in _KINDS}
+        known = before or {"sessions": [], "columns": []}
+        self._counts = known.get("counts") or {ADDED: 0, REMOVED: 0, CHANGED: 0, "unchanged": 0}
+        self._sessions: dict[int, dict[str, int]] = dict(known["sessions"])
+        self._columns: dict[str, dict[str, Any]] = {each["name"]: each for each in known["columns"]}
+        self._rows: dict[str, list[dict[str, Any]]] = known.get("rows") or {name: [] for name in _KINDS}
+
+    def state(self) -> dict[str, Any]:
+        """Return what another process needs to go on after this one, as JSON can hold it."""
+        return {
+            "counts": self._counts,
+            "sessions": [[day, told] for day, told in sorted(self._sessions.items())],
+            "columns": list(self._columns.values()),
+            "rows": self._rows,
+        }
 
     def add(self, a: pa.Table, b: pa.Table, found: Any, moved: np.ndarray) -> None:
         """Take one stretch: its rows, what of them differs, and which rows of `b` only changed their place."""
@@ -100,7 +113,10 @@ class Deltas:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def told(self, until: int | None) -> dict[str, Any]:
-        """Return counts, the sessions that differ, columns and the first rows of each kind, all in order of time."""
+        """Return counts, the sessions that differ, columns and the first rows of each kind.
+
+        Sessions and rows are in order of time. `until` (ns): what comes from then on was not compared.
+        """
         # Sessions that go on in a file both revisions share, or after what was compared: neither new nor gone for sure.
         edges = self._edges + ([] if until is None else [until - 1, until])
         ns = np.array(sorted(edges), dtype=np.int64)

@@ -1,13 +1,13 @@
-"""The difference between two revisions of an entry: which files are not shared, and what a child finds in those.
+"""The difference between two revisions of an entry: what a child finds in the files that they do not share.
 
-A revision never changes, so neither does an answer; the newest few are kept in this process. What the ledger says of
-the sessions that differ is that of today and is looked up anew.
+A revision never changes, so neither does an answer; the newest few are kept in this process. One that takes more rows
+than NEXUS_LAKE_DIFF_ROWS is the work of a job (`fulldiff`). What the ledger says of the sessions that differ is that
+of today and is looked up anew.
 """
 
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -15,18 +15,14 @@ from uuid import UUID
 
 from django.conf import settings
 
-from datasets.engine import children, executor, handover
-from datasets.lake import ledger, scan
+from datasets.lake import ledger, scan, stretches
 from datasets.market import dates, tables
 from datasets.market.times import time_text
-from datasets.models import LakeEntry, LakePartition, LakeRevision, LakeSegment
-from datasets.storage import blobs
+from datasets.models import LakeEntry, LakePartition, LakeRevision
 from tradenexus.errors import BadRequest, NotFound
 
-SHOWN = 100  # rows of each kind
 WALL_S = 120
 _turns = threading.BoundedSemaphore(2)  # comparisons at once in this process; each may use a child's memory
-_UNREADABLE = ("READER_CRASHED", "CHILD_FAILED")
 
 
 def revision_of(entry: LakeEntry, text: str) -> LakeRevision:
@@ -64,95 +60,32 @@ def _moment(text: str) -> datetime:
 
 
 def between(entry: LakeEntry, a: LakeRevision, b: LakeRevision) -> dict[str, Any]:
-    """Return what turns revision `a` into `b`, as `comparing.compare` tells it, and over which files.
+    """Return what turns revision `a` into `b`, as `comparing.compare` tells it, and over which files; at once.
 
     More keys: complete, files (not shared by both), shared (files) and sharedRows, versions (of the schema, a side).
     SegmentDamaged when a file that is needed is; the child's limits.
     """
-    return _kept(entry.id, a.number, b.number, settings.NEXUS_LAKE_DIFF_ROWS)
+    return _kept(entry.id, a.number, b.number)
+
+
+def weight(entry: LakeEntry, a: LakeRevision, b: LakeRevision) -> int:
+    """Return how many rows a comparison has to read, of both sides."""
+    return _weight(entry.id, a.number, b.number)
+
+
+@lru_cache(maxsize=64)
+def _weight(entry_id: UUID, a: int, b: int) -> int:
+    return stretches.plan_of(LakeEntry.everyone.get(id=entry_id), a, b).weight
 
 
 @lru_cache(maxsize=16)
-def _kept(entry_id: UUID, a: int, b: int, budget: int) -> dict[str, Any]:
-    entry = LakeEntry.everyone.get(id=entry_id)
-    sides = {name: scan.of_revision(entry, number).segments for name, number in (("a", a), ("b", b))}
-    digests = {name: {each.sha256 for each in segments} for name, segments in sides.items()}
-    both = [each for each in sides["a"] if each.sha256 in digests["b"]]
-    spans = _spans(sides, {each.sha256 for each in both})
-    edges = [ns for each in both for ns in (each.t0_ns, each.t1_ns)]
-    found = _compared(entry, spans, edges, budget) if spans else _nothing()
-    told = {
-        "complete": found["untilNs"] is None,
-        "files": sum(bool(each) for _, *pair in spans for each in pair),
-        "shared": len(both),
-        "sharedRows": sum(each.rows for each in both),
-        "versions": {name: sorted({each.schema_version for each in segments}) for name, segments in sides.items()},
-    }
-    counts = found["counts"]
-    if told["complete"]:
-        # What is told must add up to what both revisions hold.
-        kept = told["sharedRows"] + counts["unchanged"] + counts["changed"]
-        rows = {name: sum(each.rows for each in segments) for name, segments in sides.items()}
-        assert rows == {"a": kept + counts["removed"], "b": kept + counts["added"]}, (str(entry), a, b, rows, counts)
-    return {**found, **told}
-
-
-def _nothing() -> dict[str, Any]:
-    counts = dict.fromkeys(("added", "removed", "changed", "unchanged"), 0)
-    told: dict[str, list[Any]] = {"sessions": [], "columns": [], "rows": []}
-    return {**told, "counts": counts, "columnsOf": {"a": [], "b": []}, "rowsRead": 0, "untilNs": None}
-
-
-Span = tuple[int, LakeSegment | None, LakeSegment | None]
-
-
-def _spans(sides: dict[str, list[LakeSegment]], shared: set[str]) -> list[Span]:
-    held = {name: {each.span_start_ns: each for each in segments if each.sha256 not in shared}
-            for name, segments in sides.items()}  # fmt: skip
-    return [(at, held["a"].get(at), held["b"].get(at)) for at in sorted({*held["a"], *held["b"]})]
-
-
-def _compared(entry: LakeEntry, spans: list[Span], edges: list[int], budget: int) -> dict[str, Any]:
-    with _turns, ExitStack() as stack:
-        given, rows = [], 0
-        for start, a, b in spans:
-            # One span beyond the budget is named and not opened: the comparison ends before it.
-            paths = [_local(each, stack) if each and rows < budget else None for each in (a, b)]
-            given.append({"startNs": start, "a": paths[0], "b": paths[1]})
-            if rows >= budget:
-                break
-            rows += sum(each.rows for each in (a, b) if each)
-        params = {"table": entry.table, "calendar": entry.calendar, "spans": given, "edges": edges}
-        try:
-            (found,) = executor.run(
-                settings.NEXUS_COMPUTE,
-                "datasets.lake.comparing:compare",
-                [params | {"budget": budget, "shown": SHOWN}],
-                limits=children.Limits(memory_bytes=settings.NEXUS_CHILD_MEMORY_BYTES, wall_s=WALL_S),
-                on_message=lambda number, said: None,
-                cancelled=lambda: False,
-            )
-        except children.ChildFailed as failed:
-            if failed.code not in _UNREADABLE:
-                raise
-            names = [each.ref for _, *pair in spans for each in pair if each][:50]
-            words = f"a segment of {entry} cannot be read"
-            raise scan.SegmentDamaged(words, {"segments": names, "lastWords": failed.message}) from failed
-    return dict(found)
-
-
-def _local(segment: LakeSegment, stack: ExitStack) -> handover.Input:
-    details = {"segment": segment.ref, "sha256": segment.sha256}
-    damaged = scan.SegmentDamaged(f"a segment of {segment.table}/{segment.instrument} cannot be read", details)
-    if segment.damaged_at:
-        raise damaged
-    try:
-        path = stack.enter_context(blobs.local(segment.key))
-    except blobs.BlobMissing as missing:
-        raise damaged from missing
-    if path.stat().st_size != segment.size_bytes:
-        raise damaged
-    return handover.reads(path)
+def _kept(entry_id: UUID, a: int, b: int) -> dict[str, Any]:
+    plan = stretches.plan_of(LakeEntry.everyone.get(id=entry_id), a, b)
+    found = stretches.nothing(plan)
+    if plan.spans:
+        with _turns:
+            found = stretches.compared(plan, 0, len(plan.spans), wall_s=WALL_S)
+    return stretches.summed(plan, found)
 
 
 def header_of(found: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Garbage collection: earlier revisions past their time, segments that nothing refers to, files that no row names.
 
+With a revision go the differences between it and others that jobs have found and kept.
+
 A segment goes in two phases. First, when no revision that can be read has it and nothing else holds it, it is
 *retired*. A day later, if still nothing has it, its row is deleted by compare-and-swap, and then its bytes; a commit
 that takes it up again in between wins, or is told to store the bytes anew. A file without a row goes when it is older
@@ -17,9 +19,10 @@ from django.conf import settings
 from django.db import IntegrityError
 from django.db.models import Exists, Min, OuterRef, ProtectedError, Q, QuerySet
 
+from datasets.lake import fulldiff
 from datasets.maintenance import fsck, records, roots, stored
 from datasets.maintenance.lakescrub import Effect
-from datasets.models import DatasetVersion, LakeEntry, LakeMember, LakeRevision, LakeSegment, Status
+from datasets.models import DatasetVersion, LakeDiff, LakeEntry, LakeMember, LakeRevision, LakeSegment, Status
 from datasets.storage import blobs, inventory
 from tradenexus import db, failpoints
 from tradenexus.actor import system
@@ -40,7 +43,7 @@ class Collection:
     def __init__(self, tenant_id: UUID, *, dry_run: bool, request_id: str, watch: fsck.Watch, effect: Effect) -> None:
         self.tenant_id, self.dry_run, self.watch, self.effect = tenant_id, dry_run, watch, effect
         self.actor, self.now = system(tenant_id, request_id), db.now()
-        self.counts = dict.fromkeys(("revisions", "retired", "revived", "held", "young", "inFlight"), 0)
+        self.counts = dict.fromkeys(("revisions", "diffs", "retired", "revived", "held", "young", "inFlight"), 0)
         self.removed, self.orphans = _Heap(), _Heap()
         # Asked before files are listed: a job that ends meanwhile has written its rows, and is asked for them below.
         self.oldest_job_s = self._oldest_job()
@@ -48,12 +51,15 @@ class Collection:
     def run(self) -> dict[str, Any]:
         """Collect, and return what went."""
         self._let_revisions_go()
+        self._remove_diffs()
         self._retire()
         self._remove_segments()
         self._remove_orphans()
         told = {"removed": self.removed.as_dict(), "orphans": self.orphans.as_dict()}
         result = {"ok": True, "dryRun": self.dry_run, **self.counts, **told}
-        if not self.dry_run and (self.removed.count or self.orphans.count or self.counts["revisions"]):
+        if not self.dry_run and (
+            self.removed.count or self.orphans.count or self.counts["revisions"] or self.counts["diffs"]
+        ):
             with self.effect():
                 outbox.record(self.actor, "lake.collected", encode("tnt", self.tenant_id), new="done", details=result)
         return result
@@ -81,6 +87,21 @@ class Collection:
                 LakeEntry.everyone.filter(id=entry.id, oldest_revision__lt=floor).update(oldest_revision=floor)
                 gone.delete()
                 failpoints.hit("gc.revisions")
+
+    # --- what jobs found between revisions that are not both kept
+
+    def _remove_diffs(self) -> None:
+        for row in list(fulldiff.stale(LakeDiff.of(self.tenant_id))):
+            self.watch("revisions", self.counts["revisions"])
+            self.counts["diffs"] += 1
+            if self.dry_run:
+                continue
+            with self.effect():
+                # A job that is at it finds no row any more, and takes back what it stored.
+                LakeDiff.everyone.filter(id=row.id).delete()
+            failpoints.hit("gc.diff_deleted")
+            if row.key:
+                blobs.delete(row.key)
 
     # --- segments
 

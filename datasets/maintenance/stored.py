@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db.models import Model
 
-from datasets.models import DatasetVersion, LakeQuarantine, LakeSegment, QualityReport, VersionFile
+from datasets.models import DatasetVersion, LakeDiff, LakeQuarantine, LakeSegment, QualityReport, VersionFile
 from datasets.storage import blobs, layout
 from tradenexus.errors import ProblemError
 
@@ -27,7 +27,8 @@ _FORMS = {
     ),
     "segment": re.compile(rf"lake/{_HEX}/[0-9a-f]{{2}}/([0-9a-f]{{64}})-[0-9a-f]{{12}}\.parquet"),
     "held": re.compile(rf"lake/{_HEX}/held/{_HEX}/[0-9a-f]{{64}}\.parquet"),
-    "half": re.compile(r"(?:raw|versions|lake)/(?:[0-9a-z]+/)*tmp-[0-9a-f]{32}"),  # a put that was cut short
+    "diff": re.compile(rf"diffs/{_HEX}/{_HEX}-[0-9a-f]{{16}}\.json"),
+    "half": re.compile(r"(?:raw|versions|lake|diffs)/(?:[0-9a-z]+/)*tmp-[0-9a-f]{32}"),  # a put that was cut short
 }
 
 
@@ -41,7 +42,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What kind of file a key is of: raw, version, segment, held, half (a put cut short), or `` (nobody's)."""
+    """What kind of file a key is of: raw, version, segment, held, diff, half (a put cut short), or `` (nobody's)."""
 
     kind: str
     tenant: str = ""
@@ -87,6 +88,7 @@ HOLDERS = (
     Holder(QualityReport, key="rejects_key", size="", sha256=""),
     Holder(LakeSegment),
     Holder(LakeQuarantine),
+    Holder(LakeDiff),
 )
 
 
@@ -151,11 +153,17 @@ def _held(keys: list[str]) -> set[str]:
     return set(LakeQuarantine.everyone.filter(commit_id__in=commits).values_list("key", flat=True))
 
 
+def _diff(keys: list[str]) -> set[str]:
+    found = {UUID(hex=key.split("/")[2][:32]) for key in keys}
+    return set(LakeDiff.everyone.filter(id__in=found).values_list("key", flat=True))
+
+
 _ASK: dict[str, Callable[[list[str]], set[str]]] = {
     "raw": _raw,
     "version": _version,
     "segment": _segment,
     "held": _held,
+    "diff": _diff,
 }
 
 

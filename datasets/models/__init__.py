@@ -7,6 +7,7 @@ from datasets.models.instrument import Instrument
 from datasets.models.lake import (
     Grade,
     LakeCommit,
+    LakeDiff,
     LakeEntry,
     LakeMember,
     LakePartition,
@@ -38,6 +39,7 @@ __all__ = [
     "Instrument",
     "ItemState",
     "LakeCommit",
+    "LakeDiff",
     "LakeEntry",
     "LakeMember",
     "LakePartition",

@@ -283,3 +283,40 @@ class LakeQuarantine(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.session} {self.code}"
+
+
+class LakeDiff(TenantOwned):
+    """What turns one content of an entry into another, kept once a job has found it. Named by the digests of both.
+
+    `partial` is what was found so far and where to go on; the result is a stored file.
+    """
+
+    STATES = ("comparing", "ready", "failed")
+    prefix = "dif"
+    entry = models.ForeignKey(LakeEntry, on_delete=models.CASCADE, related_name="diffs")
+    a_digest = models.CharField(max_length=64)
+    b_digest = models.CharField(max_length=64)
+    form = models.IntegerField()  # of what is stored: a later one is made anew
+    calendar = models.CharField(max_length=16, blank=True)  # what sessions were told by
+    state = models.CharField(max_length=9, default="comparing")  # one of STATES
+    job_ref = models.CharField(max_length=40, blank=True)
+    partial = models.JSONField(null=True)
+    key = models.CharField(max_length=255, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    size_bytes = models.BigIntegerField(default=0)
+    created_by = models.ForeignKey("tenancy.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta(TenantOwned.Meta):
+        verbose_name = "diff"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["entry", "a_digest", "b_digest", "form", "calendar"], name="lake_diff_once"
+            ),
+            models.CheckConstraint(condition=Q(state__in=["comparing", "ready", "failed"]), name="lake_diff_state"),
+            models.CheckConstraint(condition=~Q(state="ready") | ~Q(key=""), name="lake_diff_ready_is_stored"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.a_digest[:8]}...{self.b_digest[:8]}"

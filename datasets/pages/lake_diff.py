@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.dateparse import parse_datetime
 
 from datasets import charts, reads
-from datasets.lake import diff
+from datasets.lake import diff, fulldiff, stretches
 from datasets.market import dates
 from datasets.market import tables as lake_tables
 from datasets.market.intervals import DAY
@@ -75,7 +75,8 @@ class Diff(EntryPage):
 
     def _found(self, a: LakeRevision, b: LakeRevision) -> dict[str, Any]:
         day = self._day()
-        found = diff.between(self.entry, a, b)
+        known = fulldiff.look(self.actor, self.entry, a, b)
+        found = known.found
         sessions = found["sessions"]
         quality, judged = diff.quality_of(self.entry, found)
         return {
@@ -86,9 +87,10 @@ class Diff(EntryPage):
             "quality": quality,
             "pager": tables.page(self.request, _source(sessions, judged), ("day",), SESSIONS),
             "columns": [_column(each) for each in found["columns"]],
+            **progress_of(known, url_of(self.base, a.number, b.number)),
             "lines": _lines(found["rows"], day)[:LINES],
             "day": None if day is None else dates.to_date(day),
-            "shown_rows": diff.SHOWN,
+            "shown_rows": stretches.SHOWN,
             "overlay": overlay(self.entry, a, b, found, day),
         }
 
@@ -98,6 +100,25 @@ class Diff(EntryPage):
             return dates.to_day(date.fromisoformat(raw)) if raw else None
         except ValueError as error:
             raise BadRequest("day must be a date such as 2024-11-29", {"fields": {"day": [raw[:32]]}}) from error
+
+
+class Progress(Diff):
+    """How far the job is that compares two revisions; once it has the result, what loads the panel anew."""
+
+    template = fragment = "datasets/_lake_diff_job.html"
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Answer the fragment."""
+        span = kwargs.pop("span")
+        self.locate(**kwargs)
+        a, b = diff.pair_of(self.entry, span)
+        known = fulldiff.look(self.actor, self.entry, a, b)
+        return self.render(progress_of(known, url_of(self.base, a.number, b.number)))
+
+
+def progress_of(known: fulldiff.Look, url: str) -> dict[str, Any]:
+    """Return the job that compares (`job`, None when there is a result), what it found so far, and where this is."""
+    return {"job": known.job, "so_far": known.found, "url": url}
 
 
 def url_of(base: str, a: int, b: int) -> str:

@@ -39,5 +39,6 @@ urlpatterns: list[URLPattern] = [
     path(f"{_ENTRY}diff/", lake_diff.Choose.as_view()),
     path(f"{_ENTRY}diff/<str:span>/", lake_diff.Diff.as_view()),
     path(f"{_ENTRY}suspects/<str:session>/", lake_suspect.SuspectPage.as_view()),
+    path(f"{_ENTRY}diff/<str:span>/_progress/", lake_diff.Progress.as_view()),
     path(f"{_ENTRY}files/", lake_entry.Files.as_view()),
 ]

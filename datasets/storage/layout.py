@@ -4,6 +4,7 @@ Keys (in the storage alias `data`):  raw/<tenant>/<dataset>/<version>           
                                      versions/<tenant>/<dataset>/<version>/<n>-<digest>.parquet, rejects-<job>-<n>.jsonl
                                      lake/<tenant>/<2 hex>/<sha256>-<commit>.parquet, lake/<tenant>/held/<commit>/...
                                      snapshots/<tenant>/<snapshot>/returns_matrix-<matrix>-<digest>.parquet
+                                     diffs/<tenant>/<diff>-<digest>.json    what a job found between two revisions
                                      features/<tenant>/<job>-<attempt>.json          what a build of a feature covered
 Local:  uploads/<2 hex>/<upload>/data  below NEXUS_HOME: bytes on their way in (a job's scratch folder is the run's own)
         staging/<2 hex>/<upload>/<job>-<attempt>/  what was found of an upload while it came in
@@ -18,8 +19,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-ZONES = ("raw", "versions", "lake", "snapshots")
-ZONES = ("raw", "versions", "lake", "features")
+ZONES = ("raw", "versions", "lake", "features", "diffs")
 _KEY = re.compile(r"[a-z0-9_-]+(?:[./][a-z0-9_-]+)*")
 
 
@@ -73,6 +73,11 @@ def returns_matrix(tenant_id: UUID, snapshot_id: UUID, matrix_id: UUID, sha256: 
 def coverage(tenant_id: UUID, job_id: UUID, token: int) -> str:
     """Return the key of what one attempt at building a feature covered (JSON)."""
     return f"features/{tenant_id.hex}/{job_id.hex}-{token}.json"
+
+
+def diff(tenant_id: UUID, diff_id: UUID, sha256: str) -> str:
+    """Return the key of what a job found between two revisions (JSON)."""
+    return f"diffs/{tenant_id.hex}/{diff_id.hex}-{sha256[:16]}.json"
 
 
 def manifest(tenant_id: UUID, dataset_id: UUID, version_id: UUID) -> str:

@@ -54,6 +54,7 @@ def stack(chromium, tmp_path_factory) -> Iterator[Stack]:
     home = tmp_path_factory.mktemp("browser") / "home"
     vendor = replayed.manifest(tmp_path_factory.mktemp("replayed"))
     given = {"NEXUS_PROVISIONAL_BYTES": str(256 << 20), "NEXUS_REPLAY_MANIFEST": vendor}  # a look from 4 MiB on
+    given["NEXUS_LAKE_DIFF_ROWS"] = "50000"  # a larger diff is a job
     one = Stack(home, rows=40_000, **given)
     try:
         one.told, _ = killer.tell(one)

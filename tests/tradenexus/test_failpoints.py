@@ -13,10 +13,13 @@ import pytest
 from tests.house.tree import APPS, ROOT, python
 from tradenexus import failpoints
 
-FAMILIES = "uploads|follow|join|ingest|ingestion|jobs|fix|storage|lake|snapshots|exports|gc|scrub|backup|restore|repair"
+FAMILIES = (
+    "uploads|follow|join|ingest|ingestion|jobs|fix|storage|lake|diff|snapshots|exports|gc|scrub|backup|restore|repair"
+)
 LISTED = set(re.findall(rf"\b(?:{FAMILIES})\.[a-z_]+", failpoints.__doc__ or ""))
 KILLED_IN = (
     "datasets/lake/test_kills.py",
+    "datasets/lake/test_fulldiff_kills.py",
     "datasets/snapshots/test_kills.py",
     "datasets/exports/test_kills.py",
     "datasets/maintenance/test_kills.py",

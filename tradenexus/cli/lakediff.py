@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tradenexus.cli import waiting
 from tradenexus.cli.invocation import Invocation
 from tradenexus.cli.output import Column
 
@@ -56,8 +57,14 @@ PARTS = ("facts", "sessions", "columns", "rows")
 
 
 def show(nx: Invocation, path: str, entry: str, part: str, limit: int) -> None:
-    """Fetch a diff and show one part of it; as JSON whole, with the sessions up to `limit` in one list."""
+    """Fetch a diff and show one part of it; as JSON whole, with the sessions up to `limit` in one list.
+
+    One that takes a job is waited for; Failure when the job fails, Interrupted and StillPending leave it running.
+    """
     body: dict[str, Any] = nx.client.get(path, params={"limit": min(limit, 200)})
+    if body["job"]:
+        waiting.finish(nx, body["job"], what="diff", again=f"nexus job watch {body['job']['id']}")
+        body = nx.client.get(path, params={"limit": min(limit, 200)})
     sessions = body["partitions"]
     while sessions["nextCursor"] and len(sessions["items"]) < limit:
         more = nx.client.get(path, params={"limit": 200, "cursor": sessions["nextCursor"]})["partitions"]
@@ -67,8 +74,6 @@ def show(nx: Invocation, path: str, entry: str, part: str, limit: int) -> None:
     if nx.out.structured:
         nx.out.document(body)
         return
-    if body["compared"]["until"]:
-        nx.out.warn(f"the difference is larger than one look: compared until {body['compared']['until']} only")
     if part == "sessions":
         nx.out.rows(sessions["items"][:limit], SESSIONS, f"{len(sessions['items'])} sessions")
     elif part == "columns":

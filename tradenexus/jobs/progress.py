@@ -35,7 +35,9 @@ class Meter:
         if phase != self.phase:
             self._step(at)
             self.phase, self.done, self.total, self.rate = phase, 0.0, None, None
-            self._sampled_at, self._sampled_done = at, 0.0
+            # What a phase begins with was done before: it says nothing of the speed.
+            begun = done if done is not None and math.isfinite(done) else 0.0
+            self._sampled_at, self._sampled_done = at, begun
         self.unit = unit
         if total is not None and total >= 0:
             self.total = total

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from datasets.models import LakeEntry
+from datasets.models import LakeEntry, LakeSegment
 from tests.kit import lake
+from tradenexus.jobs import runner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 URL = "/v1/lake/crypto_bars_1d/BINANCE:ETH-BTC/diff"
@@ -49,6 +50,38 @@ def test_it_says_what_turns_the_one_into_the_other(viewer, revised):
     assert (first["old"]["close"], first["new"]["close"]) == (100.375, 102.375)
     assert first["columns"] == ["open", "high", "low", "close"]
     assert told["quality"]["completeness"]["sessions"] == 33
+
+
+def test_a_large_one_is_202_with_its_job_and_then_there(viewer, owner, revised, settings):
+    at_once = body(viewer.api.get(f"{URL}/1...2"))
+    settings.NEXUS_LAKE_DIFF_ROWS = 5
+    asked = viewer.api.get(f"{URL}/1...2")
+    told = body(asked, 202)
+    assert (told["complete"], told["job"]["kind"], told["job"]["state"]) == (False, "lake.diff", "queued")
+    assert asked.headers["Location"] == f"/v1/jobs/{told['job']['id']}"
+    assert told["compared"] | {"rows": 0} == told["compared"]
+    assert body(owner.api.get(f"{URL}/1...2"), 202)["job"]["id"] == told["job"]["id"]
+    runner.wake()
+    done = body(viewer.api.get(f"{URL}/1...2"))
+    at_once["compared"]["budget"] = 5
+    assert done | {"requestId": ""} == at_once | {"requestId": ""}
+    assert done["job"] is None
+    assert body(owner.api.get(f"/v1/jobs/{told['job']['id']}"))["job"]["subject"] == revised.ref
+
+
+def test_a_large_one_that_failed_is_refused_by_name_with_its_job(owner, revised, settings):
+    settings.NEXUS_LAKE_DIFF_ROWS = 5
+    job = body(owner.api.get(f"{URL}/1...2"), 202)["job"]["id"]
+    LakeSegment.everyone.update(damaged_at=revised.updated_at)
+    runner.wake()
+    error = body(owner.api.get(f"{URL}/1...2"), 409)["error"]
+    assert (error["code"], error["details"]["jobId"]) == ("LAKE_DIFF_FAILED", job)
+    assert error["details"]["code"] == "LAKE_SEGMENT_DAMAGED"
+    LakeSegment.everyone.update(damaged_at=None)
+    assert owner.api.post(f"/v1/jobs/{job}:retry").status_code in (200, 202)
+    assert body(owner.api.get(f"{URL}/1...2"), 202)["job"]["id"] == job
+    runner.wake()
+    assert body(owner.api.get(f"{URL}/1...2"))["complete"]
 
 
 def test_pages_of_sessions_show_each_once(owner, revised):

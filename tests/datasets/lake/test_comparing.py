@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datasets.lake import comparing
+from tests.house.tree import ROOT
 from tests.kit import lake
 from tests.kit.lake import DAY, MONDAY
 
@@ -56,8 +62,8 @@ def compared(folder, table, a, b, groups=(5, 3), **more):
         paths.append(str(folder / f"{number}.parquet") if rows.num_rows else None)
         if rows.num_rows:
             pq.write_table(rows, paths[-1], row_group_size=size)
-    params = {"table": table, "calendar": "24/7", "edges": [], "budget": 10**9, "shown": 100}
-    params["spans"] = [{"startNs": MONDAY * DAY, "a": paths[0], "b": paths[1]}] if any(paths) else []
+    params = {"table": table, "calendar": "24/7", "edges": [], "shown": 100, "untilNs": None, "state": None}
+    params["spans"] = [{"a": paths[0], "b": paths[1]}] if any(paths) else []
     return comparing.compare(params | more, lambda said: None)
 
 
@@ -105,6 +111,7 @@ def test_what_is_told_applied_to_a_gives_b(tmp_path, table, kind, made):
             counts["changed"],
         )
         assert found["untilNs"] is None
+        assert "state" not in found
 
     holds()
 
@@ -133,18 +140,53 @@ def test_ticks_that_only_changed_places_are_told(tmp_path):
     assert [(each["change"], each["moved"]) for each in found["sessions"]] == [("~", 2)]
 
 
-def test_beyond_its_budget_it_says_how_far_it_came(tmp_path):
-    a, b = of_bars(dict.fromkeys(range(12), (1.0, 1.0))), of_bars(dict.fromkeys(range(12), (2.0, 1.0)))
-    found = compared(tmp_path, "crypto_bars_1d", a, b, (4, 4), budget=6)
-    done = (found["untilNs"] - MONDAY * DAY) // DAY
-    assert 0 < done < 12
-    assert found["counts"]["changed"] == done
-    assert [each["day"] - MONDAY for each in found["sessions"]] == list(range(done))
-    spans = [
-        {"startNs": 0, "a": None, "b": str(tmp_path / "1.parquet")},
-        {"startNs": MONDAY * DAY, "a": None, "b": None},
-    ]
-    assert compared(tmp_path, "crypto_bars_1d", a, b, spans=spans)["untilNs"] == MONDAY * DAY
+def in_parts(folder, table, pairs, cuts, **more):
+    """Compare several spans, each part by a comparison of its own that is told what the one before said, as JSON."""
+    spans = []
+    for number, sides in enumerate(pairs):
+        paths = [str(folder / f"{number}-{name}.parquet") if rows.num_rows else None
+                 for name, rows in zip("ab", sides, strict=True)]  # fmt: skip
+        for path, rows in zip(paths, sides, strict=True):
+            if path:
+                pq.write_table(rows, path, row_group_size=3)
+        spans.append({"a": paths[0], "b": paths[1]})
+    params = {"table": table, "calendar": "24/7", "edges": [], "shown": 100, "state": None} | more
+    bounds = [0, *cuts, len(spans)]
+    for start, end in pairwise(bounds):
+        until = (MONDAY + 100 * end) * DAY if end < len(spans) else None
+        found = comparing.compare(params | {"spans": spans[start:end], "untilNs": until}, lambda said: None)
+        found = json.loads(json.dumps(found, allow_nan=False))
+        params["state"] = found.pop("state", None)
+        assert (params["state"] is None) == (until is None)
+    return found
+
+
+@pytest.mark.parametrize(("table", "kind", "made"), [("crypto_bars_1d", BARS, of_bars), ("trades", TICKS, of_ticks)])
+def test_cut_into_parts_it_is_the_same_and_applied_to_a_gives_b(tmp_path, table, kind, made):
+    @QUIETLY
+    @given(st.lists(st.tuples(kind, kind), min_size=1, max_size=4), st.sets(st.integers(1, 3)))
+    def holds(given_pairs, cuts):
+        pairs = [tuple(shifted(made(side), 100 * number) for side in pair) for number, pair in enumerate(given_pairs)]
+        cuts = sorted(cut for cut in cuts if cut < len(pairs))
+        found = in_parts(tmp_path, table, pairs, cuts)
+        assert found == in_parts(tmp_path, table, pairs, [])
+        a, b = (pa.concat_tables([pair[side] for pair in pairs]) for side in (0, 1))
+        assert applied(a, found) == Counter(listed(b))
+
+    holds()
+
+
+def shifted(rows, days):
+    later = pa.array(rows.column("ts_event").cast(pa.int64()).to_numpy() + days * DAY).cast(rows.schema[0].type)
+    return rows.set_column(0, rows.schema[0], later)
+
+
+def test_what_was_not_compared_yet_is_neither_new_nor_gone(tmp_path):
+    a, b = of_bars({}), of_bars({0: (1.0, 1.0), 1: (1.0, 1.0)})
+    until = (MONDAY + 1) * DAY + 1  # the second session goes on
+    found = compared(tmp_path, "crypto_bars_1d", a, b, untilNs=until)
+    assert [(each["change"], each["partial"]) for each in found["sessions"]] == [("+", False), ("~", True)]
+    assert (found["untilNs"], found["state"]["rowsRead"]) == (until, 2)
 
 
 def test_no_more_rows_are_told_than_were_asked_for(tmp_path):
@@ -161,3 +203,32 @@ def test_a_column_that_an_older_file_lacks_was_null(tmp_path):
     assert found["counts"]["changed"] == 1
     assert [(each["name"], each["appeared"]) for each in found["columns"]] == [("volume", 1)]
     assert set(found["columnsOf"]["b"]) - set(found["columnsOf"]["a"]) == {"volume", "filled"}
+
+
+_PEAK = """
+import json, resource, sys
+from datasets.lake import comparing
+print(json.dumps(comparing.compare(json.loads(sys.stdin.read()), lambda said: None)["counts"]))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_does_not_grow_with_what_is_compared(tmp_path):
+    count, rng = 400_000, np.random.default_rng(3)
+    times = (MONDAY * DAY + np.arange(count) * 1_000_000).astype("datetime64[ns]")
+    paths = []
+    for name in "ab":
+        rows = lake.shaped({"ts_event": times, "price": rng.lognormal(4, 0.1, count)}, "trades")
+        paths.append(str(tmp_path / f"{name}.parquet"))
+        pq.write_table(rows, paths[-1], row_group_size=131_072)
+    params = {"table": "trades", "calendar": "24/7", "edges": [], "shown": 100, "untilNs": None, "state": None}
+    peaks = []
+    for spans in (2, 10):
+        given_params = params | {"spans": [{"a": paths[0], "b": paths[1]}] * spans}
+        environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tradenexus.settings", "PYTHONPATH": str(ROOT)}
+        done = subprocess.run([sys.executable, "-c", _PEAK], input=json.dumps(given_params), env=environment, cwd=ROOT,
+                              capture_output=True, text=True, check=True)  # fmt: skip
+        counts, peak = done.stdout.splitlines()
+        assert json.loads(counts)["added"] > 390_000 * spans
+        peaks.append(int(peak) >> 10)
+    assert peaks[1] < peaks[0] + 48, peaks  # MiB

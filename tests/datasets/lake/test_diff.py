@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from datasets.engine import executor
-from datasets.lake import diff, scan
+from datasets.lake import diff, scan, stretches
 from datasets.models import LakeEntry, LakeSegment
 from datasets.storage import blobs
 from tests.kit import lake
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def anew():
     """No answer of an earlier test is at hand."""
     diff._kept.cache_clear()
+    diff._weight.cache_clear()
 
 
 @pytest.fixture
@@ -41,8 +42,10 @@ def between(entry, span):
 
 def test_only_files_that_differ_are_read(entry, monkeypatch):
     opened = []
-    real = diff._local
-    monkeypatch.setattr(diff, "_local", lambda segment, stack: opened.append(segment.sha256) or real(segment, stack))
+    real = stretches._local
+    monkeypatch.setattr(
+        stretches, "_local", lambda segment, stack: opened.append(segment.sha256) or real(segment, stack)
+    )
     found = between(entry, "1...2")
     first, last = (scan.of_revision(entry, number).segments for number in (1, 2))
     assert [first[0].sha256] == [each.sha256 for each in last if each in first]
@@ -69,16 +72,6 @@ def test_an_answer_is_computed_once(entry, monkeypatch):
     monkeypatch.setattr(executor, "run", lambda *given, **more: calls.append(1) or real(*given, **more))
     assert between(entry, "1...3") == between(entry, "1...3")
     assert len(calls) == 1
-
-
-def test_beyond_the_budget_it_says_what_was_compared(entry, settings):
-    settings.NEXUS_LAKE_DIFF_ROWS = 100
-    lake_rows = between(entry, "1...3")
-    assert not lake_rows["complete"]
-    assert lake_rows["untilNs"] > (MONDAY + 85) * DAY
-    head = diff.header_of(lake_rows)
-    assert head["compared"]["until"] is not None
-    assert head["compared"]["budget"] == 100
 
 
 @pytest.mark.parametrize("harm", ["cut", "marked", "missing", "garbled"])

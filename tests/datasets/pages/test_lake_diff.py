@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from datasets.models import LakeEntry
+from datasets.models import LakeEntry, LakeSegment
 from tests.kit import lake
+from tradenexus.jobs import runner
+from tradenexus.jobs.models import Job
 
 pytestmark = pytest.mark.django_db
 URL = "/lakehouse/crypto_bars_1d/BINANCE:ETH-BTC/"
@@ -85,8 +88,41 @@ def test_keys_are_drawn_as_their_marks_are(viewer, browse, revised):
         assert re.search(rf'<svg class="ds-key"[^>]*><line class="is-{mark}"', text)
 
 
-def test_a_difference_beyond_the_budget_says_so(viewer, browse, revised, settings):
+@pytest.mark.django_db(transaction=True)
+def test_a_large_one_shows_how_far_its_job_is_and_then_the_result(viewer, browse, revised, settings):
     settings.NEXUS_LAKE_DIFF_ROWS = 5
-    text = text_of(browse(viewer).get(f"{URL}diff/1...2/"))
-    assert re.search(r"larger than what one look compares: only rows before [^.]*2024-10-16", text)
-    assert "<b>+0</b> added, <b>-0</b> removed, <b>~1</b> changed" in text
+    browser = browse(viewer)
+    text = text_of(browser.get(f"{URL}diff/1...2/"))
+    job = Job.everyone.get(kind="lake.diff")
+    assert "Waits for a worker" in text
+    assert "Nothing was compared yet; +90 rows in all" in text
+    assert f'hx-get="{URL}diff/1...2/_progress/"' in text
+    assert "No row differs" not in text
+    progress = {"phase": "comparing", "done": 50, "total": 110, "unit": "rows", "rate": 10.0, "eta_s": 6.0, "steps": []}
+    lease = {"state": "running", "lease_until": job.created_at + timedelta(days=1), "progress": progress}
+    Job.everyone.filter(pk=job.pk).update(**lease)
+    text = text_of(browser.get(f"{URL}diff/1...2/_progress/", headers={"HX-Request": "true"}))
+    assert re.search(r"45 %</b><span> · 50 of 110 rows</span><span> · 10 rows/s</span><span> · about 6 s left", text), (
+        text
+    )
+    Job.everyone.filter(pk=job.pk).update(state="queued", lease_until=None)
+    runner.wake()
+    assert 'hx-target="#panel"' in text_of(browser.get(f"{URL}diff/1...2/_progress/"))
+    text = text_of(browser.get(f"{URL}diff/1...2/"))
+    assert "<b>+90</b> added, <b>-0</b> removed, <b>~1</b> changed" in text
+    assert "diff-job" not in text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_large_one_that_failed_says_why_and_may_be_retried(viewer, owner, browse, revised, settings):
+    settings.NEXUS_LAKE_DIFF_ROWS = 5
+    browser = browse(owner)
+    browser.get(f"{URL}diff/1...2/")
+    LakeSegment.everyone.update(damaged_at=revised.updated_at)
+    runner.wake()
+    text = text_of(browser.get(f"{URL}diff/1...2/"))
+    assert "LAKE_SEGMENT_DAMAGED" in text
+    assert "Not all of it was compared" in text
+    job = Job.everyone.get(kind="lake.diff")
+    assert f'action="/jobs/{job.ref}/"' in text
+    assert 'value="retry"' not in text_of(browse(viewer).get(f"{URL}diff/1...2/"))

@@ -24,6 +24,32 @@ def server(tmp_path, monkeypatch):
         yield running
 
 
+_RESTATED = """
+import django; django.setup()
+import pathlib, tempfile
+from tests.kit import lake
+from tests.kit.people import Person
+from tradenexus.tenancy.models import Tenant, User
+owner = Person(User.objects.get(email="owner@example.org"), Tenant.objects.get(name="first"), "", "admin")
+folder, name = pathlib.Path(tempfile.mkdtemp()), lake.registered(owner)
+for closes in ([100.0, 101.0, 103.0], [100.0, 102.0, 103.0]):
+    lake.put(owner, folder, lake.offer(folder, lake.daily(closes), name, policy="newer"))
+"""
+
+
+def test_a_large_diff_is_waited_for_and_shown(tmp_path, monkeypatch, nexus):
+    with Server(tmp_path / "server", NEXUS_LAKE_DIFF_ROWS="1") as running:
+        monkeypatch.setenv("NEXUS_URL", running.url)
+        monkeypatch.setenv("NEXUS_TOKEN", running.owner)
+        running.run(_RESTATED)
+        entry = "crypto_bars_1d/BINANCE:ETH-BTC"
+        left = nexus("--timeout", "1", "lake", "diff", entry, "1...2")
+        assert (left.code, "nexus job watch job_" in left.err) == (8, True)
+        with running.working():
+            told = nexus("lake", "diff", entry, "1...2", "--json").json
+        assert (told["complete"], told["job"], told["rows"]["changed"]) == (True, None, 1)
+
+
 @pytest.fixture
 def tape(home):
     path = home / "tape.csv"

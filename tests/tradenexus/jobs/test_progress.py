@@ -35,3 +35,11 @@ def test_nan_and_infinity_are_not_taken():
     meter.update(0, "read", float("nan"), 100, "rows")
     meter.update(1, "read", float("inf"), 100, "rows")
     assert meter.snapshot()["done"] == 0
+
+
+def test_what_a_phase_begins_with_is_no_part_of_its_speed():
+    meter = Meter()
+    for second in range(11):
+        meter.update(second, "read", 900 + second, 1_000, "rows")
+    assert meter.snapshot()["rate"] == 1
+    assert meter.snapshot()["eta_s"] == 90

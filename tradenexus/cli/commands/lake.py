@@ -181,7 +181,7 @@ def diff(
     part: Annotated[str, typer.Option("--show", help="facts (default), sessions, columns or rows.")] = "facts",
     limit: params.Limit = 200,
 ) -> None:
-    """Show what turns one revision of an entry into another.
+    """Show what turns one revision of an entry into another; waits for the job that a large difference takes.
 
     Example: nexus lake diff equities_bars/XNYS:IBM 6...7 --show rows
     """
