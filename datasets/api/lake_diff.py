@@ -83,6 +83,43 @@ class DiffColumnSerializer(serializers.Serializer):
     maxRelAt = serializers.CharField(allow_null=True)
 
 
+class DiffBinSerializer(serializers.Serializer):
+    """A bin: it holds `from` and does not hold `to`."""
+
+    to = serializers.FloatField(allow_null=True, help_text="null: without an end")
+    before = serializers.IntegerField()
+    after = serializers.IntegerField()
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """Add the field whose name is a keyword."""
+        start = serializers.FloatField(allow_null=True, help_text="null: without an end")
+        return {"from": start, **super().get_fields()}
+
+
+class DiffSideSerializer(serializers.Serializer):
+    """The rows of one side; together they are all that are counted there."""
+
+    counted = serializers.IntegerField(help_text="in the bins")
+    null = serializers.IntegerField()
+    notFinite = serializers.IntegerField(help_text="NaN or infinite")
+    noReturn = serializers.IntegerField(help_text="the first of a file, or after a price that is 0 or none")
+
+
+class DiffDistributionSerializer(serializers.Serializer):
+    """A numeric column of the rows that changed, before and after, in bins whose edges are the same for all data."""
+
+    name = serializers.CharField()
+    measure = serializers.ChoiceField(["return", "value"], help_text="return: since the row before, 0.01 is 1 %")
+    rows = serializers.ChoiceField(
+        ["changed", "removed and added"], help_text="before and after, where rows have no key"
+    )
+    scale = serializers.ChoiceField(["linear", "logarithmic"])
+    width = serializers.FloatField(allow_null=True, help_text="of the bins of returns")
+    before = DiffSideSerializer()
+    after = DiffSideSerializer()
+    bins = DiffBinSerializer(many=True, help_text="in order")
+
+
 class DiffRowSerializer(serializers.Serializer):
     """One row on both sides."""
 
@@ -99,6 +136,7 @@ class DiffValuesSerializer(serializers.Serializer):
     """Values."""
 
     columns = DiffColumnSerializer(many=True)
+    distributions = DiffDistributionSerializer(many=True)
     rows = DiffRowSerializer(many=True, help_text="the first 100 of each kind, in order of time")
 
 
@@ -193,6 +231,7 @@ def _found(entry: LakeEntry, found: dict[str, Any], limit: int, after: int | Non
         },
         "values": {
             "columns": [_column(each) for each in found["columns"]],
+            "distributions": diff.distributions_of(entry, found),
             "rows": [_row(each) for each in found["rows"]],
         },
         "quality": quality,

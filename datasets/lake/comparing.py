@@ -27,13 +27,14 @@ def compare(params: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> d
     params: table, calendar, spans ([{a, b}] in order: paths of the two sides, null where one lacks it), edges (ns of
     the first and last rows of the files that both share), shown (rows of each kind that are told), untilNs (null, or
     from where on others go on: all before it is compared then), state (of those who compared what is before; null).
-    Returns counts, sessions, columns, rows, columnsOf, rowsRead, untilNs and, when there is more to
+    Returns counts, sessions, columns, distributions, rows, columnsOf, rowsRead, untilNs and, when there is more to
     compare, state. ArrowInvalid and OSError for files that cannot be read.
     """
     table, before, until = tables.find(params["table"]), params["state"] or {}, params["untilNs"]
     found = Deltas(table, params["calendar"], params["edges"], params["shown"], before.get("deltas"))
     read, held = before.get("rowsRead", 0), {name: set(before.get("columnsOf", {}).get(name, ())) for name in "ab"}
     for span in params["spans"]:
+        found.begin()
         for a, b in _windows(*(_Side(table, span[name], held[name]) for name in ("a", "b"))):
             found.add(a, b, *(_matched(table, a, b) if table.key else bag(table, a, b)))
             read += a.num_rows + b.num_rows

@@ -1,4 +1,4 @@
-"""What a comparison of two revisions adds up to: counts, sessions, how far columns moved, the first rows.
+"""What a comparison of two revisions adds up to: counts, sessions, how far columns moved and lie, the first rows.
 
 All of it can be put down as JSON (`state`) and gone on with by another process.
 """
@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datasets.lake.distributions import Distributions
 from datasets.market import partitions
 from datasets.market.tables import Table
 
@@ -26,11 +27,16 @@ class Deltas:
         self._table, self._calendar, self._shown = table, calendar, shown
         self._values = [name for name in table.names if name not in (table.key or ("ts_event",))]
         self._edges = edges
-        known = before or {"sessions": [], "columns": []}
+        known = before or {"sessions": [], "columns": [], "distributions": []}
         self._counts = known.get("counts") or {ADDED: 0, REMOVED: 0, CHANGED: 0, "unchanged": 0}
         self._sessions: dict[int, dict[str, int]] = dict(known["sessions"])
         self._columns: dict[str, dict[str, Any]] = {each["name"]: each for each in known["columns"]}
         self._rows: dict[str, list[dict[str, Any]]] = known.get("rows") or {name: [] for name in _KINDS}
+        self._distributions = Distributions(table, known["distributions"])
+
+    def begin(self) -> None:
+        """Begin with the files of a new span."""
+        self._distributions.begin()
 
     def state(self) -> dict[str, Any]:
         """Return what another process needs to go on after this one, as JSON can hold it."""
@@ -39,6 +45,7 @@ class Deltas:
             "sessions": [[day, told] for day, told in sorted(self._sessions.items())],
             "columns": list(self._columns.values()),
             "rows": self._rows,
+            "distributions": self._distributions.told(),
         }
 
     def add(self, a: pa.Table, b: pa.Table, found: Any, moved: np.ndarray) -> None:
@@ -62,6 +69,8 @@ class Deltas:
                 session[name] += int(count)
         if sizes[CHANGED]:
             self._measure(a, b, found)
+        counted = (found.changed_a, found.changed_b) if self._table.key else (found.removed, found.added)
+        self._distributions.add(a, b, *counted)
         self._show(ADDED, None, b, days_b, found.added)
         self._show(REMOVED, a, None, days_a, found.removed)
         self._show(CHANGED, a, b, days_b, found.changed_b, found.changed_a)
@@ -113,7 +122,7 @@ class Deltas:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def told(self, until: int | None) -> dict[str, Any]:
-        """Return counts, the sessions that differ, columns and the first rows of each kind.
+        """Return counts, the sessions that differ, columns, their distributions and the first rows of each kind.
 
         Sessions and rows are in order of time. `until` (ns): what comes from then on was not compared.
         """
@@ -127,6 +136,7 @@ class Deltas:
             "counts": self._counts,
             "sessions": [each for each in sessions if each],
             "columns": [self._columns[name] for name in self._values if name in self._columns],
+            "distributions": self._distributions.told(),
             "rows": sorted(rows, key=lambda row: row["ns"]),
         }
 

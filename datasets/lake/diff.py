@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from datasets.lake import ledger, scan, stretches
+from datasets.lake import bins, ledger, scan, stretches
 from datasets.market import dates, tables
 from datasets.market.times import time_text
 from datasets.models import LakeEntry, LakePartition, LakeRevision
@@ -114,6 +114,21 @@ def schema_of(entry: LakeEntry, found: dict[str, Any]) -> dict[str, Any]:
         "added": [name for name in order if compared and name in held["b"] - held["a"]],
         "removed": [name for name in order if compared and name in held["a"] - held["b"]],
     }
+
+
+def distributions_of(entry: LakeEntry, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return how each numeric column of the rows that changed is distributed on both sides, as the API tells it.
+
+    {name, measure, rows, scale, width, before, after, bins: [{from, to, before, after}]}, see `bins`.
+    """
+    rows = "changed" if tables.find(entry.table).key else "removed and added"
+    told = []
+    for each in found["distributions"]:
+        shown = bins.shown(each["measure"], each["fine"])
+        listed = [{"from": one.start, "to": one.end, "before": one.before, "after": one.after} for one in shown["bins"]]
+        named = {name: each[name] for name in ("name", "measure", "before", "after")}
+        told.append({**named, "rows": rows, **shown, "bins": listed})
+    return told
 
 
 def quality_of(entry: LakeEntry, found: dict[str, Any]) -> tuple[dict[str, Any], dict[int, LakePartition]]:

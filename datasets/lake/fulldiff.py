@@ -25,7 +25,7 @@ from tradenexus.jobs.models import Job, State
 from tradenexus.rest.views import find
 
 JOB = "lake.diff"
-FORM = 1  # rises with what is stored: an earlier result is made anew
+FORM = 2  # rises with what is stored: an earlier result is made anew
 COMPARING, READY, FAILED = LakeDiff.STATES
 
 

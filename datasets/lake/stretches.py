@@ -112,7 +112,7 @@ def compared(
 def nothing(plan: Plan) -> dict[str, Any]:
     """Return what is known before anything was compared."""
     counts = dict.fromkeys(("added", "removed", "changed", "unchanged"), 0)
-    told: dict[str, list[Any]] = {"sessions": [], "columns": [], "rows": []}
+    told: dict[str, list[Any]] = {"sessions": [], "columns": [], "distributions": [], "rows": []}
     until = plan.spans[0][0] if plan.spans else None
     return {**told, "counts": counts, "columnsOf": {"a": [], "b": []}, "rowsRead": 0, "untilNs": until}
 

@@ -16,7 +16,7 @@ from datasets.market import dates
 from datasets.market import tables as lake_tables
 from datasets.market.intervals import DAY
 from datasets.models import LakeEntry, LakePartition, LakeRevision
-from datasets.pages import lake_commands
+from datasets.pages import lake_commands, lake_distributions
 from datasets.pages.lake_frame import EntryPage, with_sources
 from tradenexus.errors import BadRequest
 from tradenexus.web import copy, tables
@@ -87,6 +87,7 @@ class Diff(EntryPage):
             "quality": quality,
             "pager": tables.page(self.request, _source(sessions, judged), ("day",), SESSIONS),
             "columns": [_column(each) for each in found["columns"]],
+            "distributions": lake_distributions.drawn(diff.distributions_of(self.entry, found)),
             **progress_of(known, url_of(self.base, a.number, b.number)),
             "lines": _lines(found["rows"], day)[:LINES],
             "day": None if day is None else dates.to_date(day),

@@ -1,4 +1,4 @@
-"""The diff of two revisions: keys drawn as their marks are, and the job of a large one on its way.
+"""The diff of two revisions: keys drawn as their marks are, distributions, and the job of a large one on its way.
 
 Pictures are kept wide and phone, light and dark: build/screenshots/diff-*.
 """
@@ -73,7 +73,7 @@ def test_keys_look_like_their_marks(visit, revised, dark):
     visitor = visit(dark=dark)
     visitor.go(f"{SMALL}diff/1...2/")
     looks = {}
-    for room, marks in ((".lk-overlay", "ab"),):
+    for room, marks in ((".lk-overlay", "ab"), (".lk-spread", ("before", "after"))):
         for mark in marks:
             shape, *looks[mark] = visitor.page.evaluate(_LOOK, mark)
             assert looks[mark] == visitor.page.evaluate(_DRAWN, [room, mark])
@@ -81,9 +81,30 @@ def test_keys_look_like_their_marks(visit, revised, dark):
     # told apart without colours: by dash, and by being filled
     assert (looks["a"][1], looks["b"][1]) != ("none", "none")
     assert looks["b"][1] == "none"
+    assert (looks["before"][2], looks["after"][2] == "none") == ("none", False)
     assert visitor.page.locator(".ds-legend span").first.evaluate(
         "part => getComputedStyle(part, '::before').content"
     ) in ("none", "normal")
+
+
+def test_distributions_are_seen_and_have_tables(visit, revised):
+    visitor = visit()
+    visitor.go(f"{SMALL}diff/1...2/")
+    part = visitor.page.locator("section", has=visitor.page.get_by_role("heading", name="How values are spread"))
+    expect(part.locator("svg.lk-spread")).to_have_count(5)
+    close = part.locator("figure", has=visitor.page.get_by_role("heading", name="close"))
+    # of the first row of the second year there is no return
+    assert re.search(r"199 before, 199 after; .*without a return: 1 before, 1 after", close.inner_text())
+    close.get_by_text("View as table").click()
+    counts = close.locator("tbody tr td:nth-of-type(1)").all_inner_texts()  # bins, and what is in none
+    assert sum(int(count) for count in counts) == 200
+    assert "trades the same before and after: 0 counted, 200 null" in part.inner_text()
+    visitor.page.evaluate("scrollTo(0, 0)")  # what the bar above hides has no size
+    holds(visitor)
+    visitor.shoot("diff-small")
+    visitor.go(SMALL)
+    visitor.page.wait_for_selector("nx-chart canvas")
+    visitor.shoot("diff-chart-keys")
 
 
 def test_a_large_one_shows_its_job_on_the_way_and_then_the_result(visit, stack, revised):

@@ -1,4 +1,4 @@
-"""A diff of two revisions of the lake as the command line shows it: facts, sessions, columns, rows old and new."""
+"""A diff of two revisions of the lake as the command line shows it: facts, sessions, columns, distributions, rows."""
 
 from __future__ import annotations
 
@@ -53,7 +53,15 @@ ROWS = (
     Column("OLD", "old", right=True),
     Column("NEW", "new", right=True),
 )
-PARTS = ("facts", "sessions", "columns", "rows")
+DISTRIBUTIONS = (
+    Column("COLUMN", "name"),
+    Column("OF", "measure", drop=1),
+    Column("FROM", "from", right=True),
+    Column("TO", "to", right=True),
+    Column("BEFORE", "before", right=True),
+    Column("AFTER", "after", right=True),
+)
+PARTS = ("facts", "sessions", "columns", "distributions", "rows")
 
 
 def show(nx: Invocation, path: str, entry: str, part: str, limit: int) -> None:
@@ -78,10 +86,25 @@ def show(nx: Invocation, path: str, entry: str, part: str, limit: int) -> None:
         nx.out.rows(sessions["items"][:limit], SESSIONS, f"{len(sessions['items'])} sessions")
     elif part == "columns":
         nx.out.rows(body["values"]["columns"], VALUES)
+    elif part == "distributions":
+        nx.out.rows(_bins(body["values"]["distributions"]), DISTRIBUTIONS, "rows that changed; FROM is in, TO is not")
     elif part == "rows":
         nx.out.rows(_lines(body["values"]["rows"]), ROWS, "the first 100 rows of each kind")
     else:
         nx.out.facts(body, FACTS)
+
+
+def _bins(columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a line a bin, and one for what is in none, a column after the other."""
+    lines = []
+    for column in columns:
+        named = {"name": column["name"], "measure": column["measure"]}
+        lines += [named | one for one in column["bins"]]
+        for words in ("null", "notFinite", "noReturn"):
+            counts = {side: column[side][words] for side in ("before", "after")}
+            if any(counts.values()):
+                lines.append({**named, "from": words, "to": None, **counts})
+    return lines
 
 
 def _lines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

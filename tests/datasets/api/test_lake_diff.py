@@ -52,6 +52,27 @@ def test_it_says_what_turns_the_one_into_the_other(viewer, revised):
     assert told["quality"]["completeness"]["sessions"] == 33
 
 
+def test_changed_rows_are_spread_in_bins_with_exact_counts(viewer, revised):
+    spread = {each["name"]: each for each in body(viewer.api.get(f"{URL}/1...2"))["values"]["distributions"]}
+    assert list(spread) == ["open", "high", "low", "close", "volume", "trades"]
+    close = spread["close"]
+    assert (close["measure"], close["rows"], close["scale"], close["width"]) == ("return", "changed", "linear", 0.002)
+    for side in ("before", "after"):
+        assert close[side] == {"counted": 3, "null": 0, "notFinite": 0, "noReturn": 0}
+        assert sum(one[side] for one in close["bins"]) == 3
+        assert spread["trades"][side]["null"] == 3
+    assert [(one["from"], one["before"]) for one in close["bins"] if one["before"]] == [(0, 3)]
+    # two in a row were raised by 2 %: the first of them rises, the second goes on as before; and another one
+    assert [(one["from"], one["to"], one["after"]) for one in close["bins"] if one["after"]] == [
+        (0, 0.002, 1),
+        (0.02, 0.022, 2),
+    ]
+    assert spread["volume"]["bins"] == [{"from": 10.0, "to": 11.0, "before": 3, "after": 3}]
+    back = body(viewer.api.get(f"{URL}/2...1"))["values"]["distributions"]
+    turned = [{**one, "before": one["after"], "after": one["before"]} for one in back[3]["bins"]]
+    assert turned == close["bins"]
+
+
 def test_a_large_one_is_202_with_its_job_and_then_there(viewer, owner, revised, settings):
     at_once = body(viewer.api.get(f"{URL}/1...2"))
     settings.NEXUS_LAKE_DIFF_ROWS = 5

@@ -100,6 +100,21 @@ def test_the_ledger_says_what_the_sessions_are_today(entry):
     assert told["completeness"] == {"sessions": 11, "a": round(100 / 11, 4), "b": 100.0}
 
 
+def test_it_says_what_changed_rows_were_and_are_in_stated_bins(entry):
+    told = {each["name"]: each for each in diff.distributions_of(entry, between(entry, "1...2"))}
+    assert list(told) == ["open", "high", "low", "close", "volume", "trades"]
+    close, volume = told["close"], told["volume"]
+    assert (close["measure"], close["rows"], close["scale"]) == ("return", "changed", "linear")
+    counted = {"counted": 1, "null": 0, "notFinite": 0, "noReturn": 0}
+    assert close["before"] == close["after"] == counted
+    before, after = (100 + 150 / 8) / (100 + 149 / 8) - 1, 130.0 / (100 + 149 / 8) - 1
+    held = [(each["from"] <= before < each["to"], each["from"] <= after < each["to"]) for each in close["bins"]]
+    assert [(bool(each["before"]), bool(each["after"])) for each in close["bins"]] == held
+    assert close["width"] == 0.005
+    assert volume["bins"] == [{"from": 10.0, "to": 11.0, "before": 1, "after": 1}]
+    assert (told["trades"]["bins"], told["trades"]["before"]) == ([], counted | {"counted": 0, "null": 1})
+
+
 def test_a_revision_is_a_number_or_a_time(entry):
     one, two = diff.pair_of(entry, "1...2")
     when = two.created_at.isoformat()

@@ -86,6 +86,20 @@ def test_keys_are_drawn_as_their_marks_are(viewer, browse, revised):
     for mark in ("a", "b"):
         assert f'<polyline class="is-{mark}"' in text
         assert re.search(rf'<svg class="ds-key"[^>]*><line class="is-{mark}"', text)
+    for mark in ("before", "after"):
+        assert re.search(rf'<svg class="lk-spread".*<rect class="is-{mark}"', text)
+        assert re.search(rf'<svg class="ds-key"[^>]*><rect class="is-{mark}"', text)
+
+
+def test_changed_rows_are_spread_in_bins_drawn_and_told(viewer, browse, revised):
+    text = text_of(browse(viewer).get(f"{URL}diff/1...2/"))
+    part = re.search(r"How values are spread.*?</section>", text, re.DOTALL)[0]
+    assert "Rows that both revisions have with other values" in part
+    assert "Returns since the row before, bins of 0.05 % each: 1 before, 1 after" in part
+    assert re.search(r'<th scope="row" class="nowrap">0.1 % to 0.15 %</th><td class="num">1</td>', part)
+    assert "<b>volume</b>" in part
+    assert part.count("View as table") == 4
+    assert "1 null" in part  # trades
 
 
 @pytest.mark.django_db(transaction=True)

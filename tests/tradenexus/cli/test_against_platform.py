@@ -48,6 +48,14 @@ def test_a_large_diff_is_waited_for_and_shown(tmp_path, monkeypatch, nexus):
         with running.working():
             told = nexus("lake", "diff", entry, "1...2", "--json").json
         assert (told["complete"], told["job"], told["rows"]["changed"]) == (True, None, 1)
+        close = next(each for each in told["values"]["distributions"] if each["name"] == "close")
+        assert [(one["before"], one["after"]) for one in close["bins"] if one["before"] or one["after"]] == [
+            (1, 0),
+            (0, 1),
+        ]
+        shown = nexus("lake", "diff", entry, "1...2", "--show", "distributions").out
+        assert "close\treturn\t0.01\t0.012\t1\t0" in shown.replace("\r", ""), shown
+        assert "trades\tvalue\tnull\t\t1\t1" in shown
 
 
 @pytest.fixture
@@ -247,6 +255,8 @@ def test_rows_go_into_the_lake_and_come_out_again(server, nexus, home):
     assert "2024-01-01\t+" in nexus("lake", "diff", entry, "1...2", "--show", "sessions").out
     assert "high\t\t101.0" in nexus("lake", "diff", entry, "1...2", "--show", "rows").out
     assert nexus("lake", "diff", entry, "1...2", "--show", "columns").code == 0
+    assert nexus("lake", "diff", entry, "1...2", "--show", "distributions").code == 0
+    assert told["values"]["distributions"] == []  # rows came, none changed
     assert [nexus("lake", "diff", entry, span).code for span in ("1..2", "1...9")] == [2, 5]
     assert [each["operation"] for each in nexus("lake", "commits", "--json").json] == ["release", "promote"]
     (made,) = nexus("lake", "commits", "--operation", "release", "--json").json

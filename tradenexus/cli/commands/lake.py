@@ -178,7 +178,9 @@ def diff(
     ctx: typer.Context,
     entry: Entry,
     span: Annotated[str, typer.Argument(metavar="A...B", help="Two revisions, each a number or a time.")],
-    part: Annotated[str, typer.Option("--show", help="facts (default), sessions, columns or rows.")] = "facts",
+    part: Annotated[
+        str, typer.Option("--show", help="facts (default), sessions, columns, distributions or rows.")
+    ] = "facts",
     limit: params.Limit = 200,
 ) -> None:
     """Show what turns one revision of an entry into another; waits for the job that a large difference takes.
