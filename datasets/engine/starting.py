@@ -19,6 +19,7 @@ from datasets.engine.forkserver import MOST_DESCRIPTORS, TOLD
 from datasets.engine.surroundings import environment
 
 _ATTEMPTS = 3
+_PATIENCE_S = 30.0  # with a server that does not tell of a child that was ended
 
 
 class Process(Protocol):
@@ -85,8 +86,11 @@ class Forked:
         return self._look(0)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return the exit code once it has ended; subprocess.TimeoutExpired."""
-        code = self._look(timeout)
+        """Return the exit code once it has ended; subprocess.TimeoutExpired. Without a timeout it was ended before."""
+        code = self._look(_PATIENCE_S if timeout is None else timeout)
+        if code is None and timeout is None:
+            self._server.process.kill()  # stopped or stuck: whoever waits for ever for it would be so too
+            code = self._look(None)
         if code is None:
             raise subprocess.TimeoutExpired("child", timeout or 0)
         return code

@@ -88,6 +88,20 @@ def test_a_server_that_ended_meanwhile_is_replaced():
     assert server() != pid
 
 
+def test_a_server_that_is_stopped_holds_nobody_up(monkeypatch):
+    monkeypatch.setattr(starting, "_PATIENCE_S", 0.5)
+    pid = server()
+
+    def stop():
+        os.kill(pid, signal.SIGSTOP)
+        return True
+
+    with pytest.raises(children.ChildCancelled):
+        run("hang", cancelled=stop)
+    assert run("echo", {"a": 1}) == {"params": {"a": 1}}
+    assert server() != pid
+
+
 def test_an_idle_server_ends():
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
