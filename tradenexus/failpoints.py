@@ -8,7 +8,6 @@ The variable is read once, at import; production mode ignores it. The places, in
     parts are joined     join.copied join.synced join.recorded
     parts go to a bucket uploads.shipment_begun uploads.part_sent uploads.part_recorded
     a job                jobs.claimed jobs.heartbeat jobs.handled
-    a job's transaction  jobs.effect (before its commit) jobs.effect_committed: of ingest, validation, candles, fixes
     a job's transaction  jobs.effect (before its commit) jobs.effect_committed: of ingest, validation, candles, fixes,
                          and each step of a publication
     ingestion            ingestion.landed ingestion.committed

@@ -15,7 +15,15 @@ from uuid import UUID
 
 from django.db.models import Model
 
-from datasets.models import DatasetVersion, LakeDiff, LakeQuarantine, LakeSegment, QualityReport, VersionFile
+from datasets.models import (
+    DatasetVersion,
+    LakeDiff,
+    LakeQuarantine,
+    LakeSegment,
+    QualityReport,
+    ReturnsMatrix,
+    VersionFile,
+)
 from datasets.storage import blobs, layout
 from tradenexus.errors import ProblemError
 
@@ -28,7 +36,10 @@ _FORMS = {
     "segment": re.compile(rf"lake/{_HEX}/[0-9a-f]{{2}}/([0-9a-f]{{64}})-[0-9a-f]{{12}}\.parquet"),
     "held": re.compile(rf"lake/{_HEX}/held/{_HEX}/[0-9a-f]{{64}}\.parquet"),
     "diff": re.compile(rf"diffs/{_HEX}/{_HEX}-[0-9a-f]{{16}}\.json"),
-    "half": re.compile(r"(?:raw|versions|lake|diffs)/(?:[0-9a-z]+/)*tmp-[0-9a-f]{32}"),  # a put that was cut short
+    "matrix": re.compile(rf"snapshots/{_HEX}/{_HEX}/returns_matrix-{_HEX}-[0-9a-f]{{16}}\.parquet"),
+    "half": re.compile(
+        r"(?:raw|versions|lake|snapshots|diffs)/(?:[0-9a-z]+/)*tmp-[0-9a-f]{32}"
+    ),  # a put that was cut short
 }
 
 
@@ -42,7 +53,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What kind of file a key is of: raw, version, segment, held, diff, half (a put cut short), or `` (nobody's)."""
+    """What a key is of: raw, version, segment, held, diff, matrix, half (a put cut short), or `` (nobody's)."""
 
     kind: str
     tenant: str = ""
@@ -89,6 +100,7 @@ HOLDERS = (
     Holder(LakeSegment),
     Holder(LakeQuarantine),
     Holder(LakeDiff),
+    Holder(ReturnsMatrix),
 )
 
 
@@ -158,12 +170,18 @@ def _diff(keys: list[str]) -> set[str]:
     return set(LakeDiff.everyone.filter(id__in=found).values_list("key", flat=True))
 
 
+def _matrix(keys: list[str]) -> set[str]:
+    found = {UUID(hex=key.rpartition("/")[2].split("-")[1]) for key in keys}
+    return set(ReturnsMatrix.everyone.filter(id__in=found).values_list("key", flat=True))
+
+
 _ASK: dict[str, Callable[[list[str]], set[str]]] = {
     "raw": _raw,
     "version": _version,
     "segment": _segment,
     "held": _held,
     "diff": _diff,
+    "matrix": _matrix,
 }
 
 

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-ZONES = ("raw", "versions", "lake", "features", "diffs")
+ZONES = ("raw", "versions", "lake", "snapshots", "features", "diffs")
 _KEY = re.compile(r"[a-z0-9_-]+(?:[./][a-z0-9_-]+)*")
 
 
