@@ -19,7 +19,7 @@ from datasets.engine.forkserver import MOST_DESCRIPTORS, TOLD
 from datasets.engine.surroundings import environment
 
 _ATTEMPTS = 3
-_PATIENCE_S = 30.0  # with a server that does not tell of a child that was ended
+_PATIENCE_S = 60.0  # with a server that does not tell of a child that was wanted, or was ended
 
 
 class Process(Protocol):
@@ -73,6 +73,8 @@ class Forked:
 
     def born(self) -> bool:
         """Wait until there is a process; False when the server has gone before that."""
+        if not self._told_something(_PATIENCE_S):
+            self._server.process.kill()
         self.pid, _ = self._next() or (0, 0)
         if not self.pid:
             for pipe in (self.stdin, self.stdout, self.stderr):
@@ -96,15 +98,17 @@ class Forked:
         return code
 
     def _look(self, timeout: float | None) -> int | None:
-        if self.returncode is None:
-            poll = select.poll()
-            poll.register(self._told, select.POLLIN)
-            if poll.poll(None if timeout is None else timeout * 1000):
-                # whoever ended the server has ended its children with it
-                self.returncode, self.peak_kib = self._next() or (-signal.SIGKILL, 0)
-                os.close(self._told)
-                _servers.release(self._server)
+        if self.returncode is None and self._told_something(timeout):
+            # whoever ended the server has ended its children with it
+            self.returncode, self.peak_kib = self._next() or (-signal.SIGKILL, 0)
+            os.close(self._told)
+            _servers.release(self._server)
         return self.returncode
+
+    def _told_something(self, timeout: float | None) -> bool:
+        poll = select.poll()
+        poll.register(self._told, select.POLLIN)
+        return bool(poll.poll(None if timeout is None else timeout * 1000))
 
     def _next(self) -> tuple[int, int] | None:
         data = os.read(self._told, TOLD.size)

@@ -25,7 +25,6 @@ from datasets.market import intervals, partitions, tables
 from tradenexus.errors import Conflict
 
 _THREADS = 2
-_AT_ONCE = 32_768  # rows of the past that are decoded in one piece
 
 
 class RowsDiffer(Conflict):
@@ -164,7 +163,7 @@ class _Work:
         for member in reversed([*self.context, *self.joined]):
             self._verify(member)
             with pq.ParquetFile(member["path"]) as file:
-                for some in _from_the_end(file):
+                for some in _from_the_end(file, lambda: judging.HISTORY + 2 - len(seen)):
                     rows = file.read_row_groups(some, columns=wanted).select(wanted)
                     days = self._days(rows)
                     parts.insert(1, merging.only(rows, days < day).cast(parts[0].schema))
@@ -345,12 +344,14 @@ class _Work:
         return kept
 
 
-def _from_the_end(file: pq.ParquetFile) -> Iterator[list[int]]:
-    """Yield the numbers of row groups that are read together, the last ones first."""
+def _from_the_end(file: pq.ParquetFile, wanted: Callable[[], int]) -> Iterator[list[int]]:
+    """Yield numbers of row groups, the last ones first: at each step as many as span the days wanted then."""
+    at = file.schema_arrow.names.index("ts_event")
     some: list[int] = []
     for number in reversed(range(file.num_row_groups)):
         some.insert(0, number)
-        if sum(file.metadata.row_group(each).num_rows for each in some) >= _AT_ONCE:
+        first, last = (file.metadata.row_group(each).column(at).statistics for each in (some[0], some[-1]))
+        if last.max_raw - first.min_raw >= wanted() * intervals.DAY:
             yield some
             some = []
     if some:

@@ -98,8 +98,12 @@ def test_a_server_that_is_stopped_holds_nobody_up(monkeypatch):
 
     with pytest.raises(children.ChildCancelled):
         run("hang", cancelled=stop)
+    monkeypatch.setattr(starting, "_PATIENCE_S", 20)
+    second = server()
+    os.kill(second, signal.SIGSTOP)
+    monkeypatch.setattr(starting, "_PATIENCE_S", 5)
     assert run("echo", {"a": 1}) == {"params": {"a": 1}}
-    assert server() != pid
+    assert pid != second != server()
 
 
 def test_an_idle_server_ends():
