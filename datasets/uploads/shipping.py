@@ -91,9 +91,10 @@ def rest(session: UploadSession) -> bool:
 
 def drop(session: UploadSession) -> bool:
     """Remove what the storage has of an ended upload; False when that is left to the sweep."""
-    if parts.of(session) is None:
+    if not parts.step(session):
         return True
     try:
+        # Not before it is held: a part that is about to begin has written nothing down yet.
         with parts.held(session, parts.WAIT_S) as mine:
             if mine or not layout.upload_dir(session.id).exists():
                 parts.discard(session)
@@ -167,6 +168,7 @@ def _ship(tenant_id: UUID, upload_id: UUID) -> None:
     try:
         session = UploadSession.of(tenant_id).get(id=upload_id)
         with parts.held(session) as mine:
+            session.refresh_from_db(fields=["offset", "state"])  # it may have ended before it was held
             if mine and session.state == UploadState.OPEN:
                 _ship_closed(session)
     except FileNotFoundError:

@@ -219,6 +219,22 @@ def test_cancelling_waits_for_no_part_and_still_leaves_none(owner, bucket, monke
     eventually(lambda: gone(bucket, session))
 
 
+def test_cancelled_while_its_first_part_begins_it_leaves_none(owner, bucket, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+    real = multipart.begin
+    monkeypatch.setattr(multipart, "begin", lambda *given: (begun.set(), go_on.wait(30), real(*given))[2])
+    session = started(owner)
+    descriptor = disk.try_lock(session.id)
+    durable.Writer(session, descriptor).write([DATA[: LEAF + 1]])
+    os.close(descriptor)
+    assert begun.wait(30)
+    sessions.terminate(owner.actor, session)
+    time.sleep(0.5)  # what clears up had its turn
+    go_on.set()
+    eventually(lambda: session.id not in shipping._flights)
+    eventually(lambda: gone(bucket, session))
+
+
 def test_an_expired_upload_leaves_no_parts(owner, bucket):
     session = send(started(owner), 2 * LEAF + 7)
     UploadSession.everyone.filter(id=session.id).update(expires_at=database.now() - timedelta(seconds=1))
