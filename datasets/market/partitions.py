@@ -30,8 +30,12 @@ class Expectation:
 
 def span_start(span: str, ns: np.ndarray) -> np.ndarray:
     """Return, per instant, the first nanosecond of the span that holds it."""
+    # Rows come in order: a calendar is asked once a run of rows of one day, not once a row.
+    days = ns // DAY
+    firsts = np.flatnonzero(np.diff(days, prepend=days[0] - 1)) if len(days) else np.empty(0, dtype=np.int64)
     unit = f"datetime64[{_UNITS[span]}]"
-    return ns.astype("datetime64[ns]").astype(unit).astype("datetime64[ns]").astype(np.int64)
+    starts = days[firsts].astype("datetime64[D]").astype(unit).astype("datetime64[ns]").astype(np.int64)
+    return np.repeat(starts, np.diff(firsts, append=len(days)))
 
 
 def session_days(table: Table, calendar: str, ns: np.ndarray) -> np.ndarray:

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from datasets.market import dates, partitions, tables
 from tests.kit.lake import DAY, ns
@@ -75,6 +77,13 @@ def test_the_next_rows_are_due_at_the_close(table, calendar, last, due):
 def test_spans_end_where_the_next_begins(span, end):
     start = dates.span_start_of(span, ns("2024-02-28T23:59:59.999999999"))
     assert dates.span_end(span, start) == ns(end)
+
+
+@pytest.mark.parametrize("span", ["day", "month", "year"])
+@given(st.lists(st.integers(-(2**62), 2**62), max_size=40), st.booleans())
+def test_each_row_has_the_start_of_its_span_in_whatever_order_they_come(span, instants, in_order):
+    rows = np.array(sorted(instants) if in_order else instants, dtype=np.int64)
+    assert partitions.span_start(span, rows).tolist() == [dates.span_start_of(span, each) for each in rows.tolist()]
 
 
 def test_every_recorded_session_is_expected():
