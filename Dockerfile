@@ -31,7 +31,8 @@ COPY --from=frontend /src/node_modules node_modules
 # The copy is checked against requirements/frontend/files.sha256. The key is for this one command; the image holds none.
 RUN python requirements/frontend/copy_files.py && rm -rf node_modules \
     && NEXUS_ENV=development NEXUS_HOME=/tmp/build python manage.py browserfiles \
-    && rm -rf /tmp/build && chown -R nexus /opt/static
+    && rm -rf /tmp/build && chown -R nexus /opt/static \
+    && python -m compileall -q manage.py tradenexus datasets backfill lona
 USER 10001
 VOLUME /var/lib/nexus
 EXPOSE 8000
