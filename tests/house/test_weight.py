@@ -11,7 +11,7 @@ import pytest
 
 from tests.house.tree import ROOT
 
-HEAVY = {"pyarrow", "duckdb", "pandas", "numpy", "exchange_calendars", "boto3", "dask", "jsonschema"}
+HEAVY = {"pyarrow", "duckdb", "pandas", "numpy", "exchange_calendars", "boto3", "dask", "jsonschema", "rich"}
 
 
 @pytest.mark.parametrize("module", ["tradenexus.urls", "tradenexus.asgi", "tradenexus.jobs.watchdog"])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,14 +17,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import stamina
 
 from tradenexus.cli import failures
 from tradenexus.cli.credentials import origin
-
-# httpx brings a command line of its own, whose libraries (rich, click, pygments) would double the time of its import.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
-import httpx  # noqa: E402
 
 LATER = frozenset({429, 502, 503, 504})
 LONGEST_WAIT_S = 30.0
