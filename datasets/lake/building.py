@@ -77,7 +77,7 @@ class _Work:
             self._fill(self._standing(self.joined))
         self.found = judging.sessions(self.days) if self.fills else self.compared
         judging.check_values(self.table, self.new, self.found, signed=given["signed"])
-        self.before = self._before()
+        self._followed: judging.Before | None = None
         self.suspected: list[dict[str, Any]] = []
         self.remembered: list[dict[str, Any]] = []
 
@@ -150,29 +150,39 @@ class _Work:
                 words = f"{self.given['instrument']}: a stored segment is not what was written"
                 raise SegmentDamaged(words, {"instrument": self.given["instrument"], "sha256": member["sha256"]})
 
-    def _before(self) -> judging.Before:
-        """Let the walk begin after the sessions that stand in the lake before the first offered one."""
-        # None of their rows is kept: those of a session of hundreds of instruments are few, those of months are not.
-        before = judging.Before()
-        if len(self.days):
-            earlier = self._earlier(int(self.days[0]))
-            known = judging.sessions(self._days(earlier))[-judging.HISTORY :]
-            judging.follow(self.table, earlier, known, before)
-        return before
+    def _before(self, old: pa.Table | None = None) -> judging.Before:
+        """Return what the walk begins after: the sessions that stand in the lake before the first offered one.
 
-    def _earlier(self, day: int) -> pa.Table:
+        `old` are the rows that are joined, where they have been read.
+        """
+        if self._followed is None:
+            # None of their rows is kept: one session of hundreds of instruments is little, months of them are not.
+            self._followed = judging.Before()
+            if len(self.days):
+                earlier = self._earlier(int(self.days[0]), old)
+                known = judging.sessions(self._days(earlier))[-judging.HISTORY :]
+                judging.follow(self.table, earlier, known, self._followed)
+        return self._followed
+
+    def _earlier(self, day: int, old: pa.Table | None) -> pa.Table:
         """Return times, prices and volumes of sessions before `day`: row groups from the end on, HISTORY whole ones."""
         wanted = judging.followed(self.table)
         parts, seen = [segments.lax(self.table).empty_table().select(wanted)], set[int]()
-        for member in reversed([*self.context, *self.joined]):
+
+        def take(rows: pa.Table) -> bool:
+            days = self._days(rows)
+            parts.insert(1, merging.only(rows.select(wanted), days < day).cast(parts[0].schema))
+            seen.update(judging.distinct(days[days < day]))
+            return len(seen) > judging.HISTORY + 1  # the first may be cut by a group's edge
+
+        members = [*self.context, *self.joined] if old is None else self.context
+        if old is not None and take(old):
+            return pa.concat_tables(parts)
+        for member in reversed(members):
             self._verify(member)
             with pq.ParquetFile(member["path"]) as file:
                 for some in _from_the_end(file, lambda: judging.HISTORY + 2 - len(seen)):
-                    rows = file.read_row_groups(some, columns=wanted).select(wanted)
-                    days = self._days(rows)
-                    parts.insert(1, merging.only(rows, days < day).cast(parts[0].schema))
-                    seen.update(judging.distinct(days[days < day]))
-                    if len(seen) > judging.HISTORY + 1:  # the first may be cut by a group's edge
+                    if take(file.read_row_groups(some, columns=wanted)):
                         return pa.concat_tables(parts)
         return pa.concat_tables(parts)
 
@@ -181,7 +191,7 @@ class _Work:
     def side(self) -> contamination.Side:
         """Return the offered bars as they are compared with another instrument's."""
         name = self.given["instrument"]
-        return contamination.Side(name, self.table, self.new, self.found, self._around, self.before.close)
+        return contamination.Side(name, self.table, self.new, self.found, self._around, lambda: self._before().close)
 
     def _around(self) -> list[pa.Table]:
         """Read what stands around the offered rows: only when they share some with another instrument."""
@@ -211,8 +221,9 @@ class _Work:
         self.check_twins()
         old = self._standing(self.joined)
         self._compare(old)
-        self.before.standing = self._last_closes(old)
-        judging.judge(self.table, self.new, self.found, self.limits, self.before, self._splits())
+        before = self._before(old)
+        before.standing = self._last_closes(old)
+        judging.judge(self.table, self.new, self.found, self.limits, before, self._splits())
         # Of a fill, sessions that nothing is added to were only looked at: their verdicts stand.
         added = set(self.offered_days.tolist())
         self.found = [each for each in self.found if not self.fills or each.day in added]

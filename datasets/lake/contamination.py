@@ -31,7 +31,7 @@ class Side:
     rows: pa.Table
     sessions: list[Session]
     around: Callable[[], list[pa.Table]] = list
-    before: float | None = None  # the last good close before all of them
+    before: Callable[[], float | None] = lambda: None  # the last good close before all of them
 
     @cached_property
     def marks(self) -> np.ndarray:
@@ -50,7 +50,7 @@ class Side:
         order = np.argsort(times[own], kind="stable")
         block = np.isin(self.marks, shared)
         offered = levels(self.rows)
-        return Apart(offered[0][block], offered[1][block], times[own][order], closes[own][order], self.before)
+        return Apart(offered[0][block], offered[1][block], times[own][order], closes[own][order], self.before())
 
 
 @dataclass

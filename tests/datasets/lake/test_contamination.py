@@ -61,15 +61,15 @@ def test_where_neither_tells_both_are_suspected():
 
 def test_the_last_good_close_tells_whose_a_whole_copy_is():
     rows = days(1, 100)
-    (found, *_) = contamination.against(side("X:A", rows, before=20.0), side("X:B", rows, before=100.0))
+    (found, *_) = contamination.against(side("X:A", rows, before=lambda: 20.0), side("X:B", rows, before=lambda: 100.0))
     assert (found.mine_foreign, found.theirs_foreign) == (True, False)
-    (found, *_) = contamination.against(side("X:A", rows, before=100.0), side("X:B", rows, before=20.0))
+    (found, *_) = contamination.against(side("X:A", rows, before=lambda: 100.0), side("X:B", rows, before=lambda: 20.0))
     assert (found.mine_foreign, found.theirs_foreign) == (False, True)
 
 
 def test_what_stands_already_is_suspected_and_not_refused():
     rows = days(1, 100)
-    one, other = side("X:A", rows, around=lambda: [rows], before=20.0), side("X:B", rows, before=100.0)
+    one, other = side("X:A", rows, around=lambda: [rows], before=lambda: 20.0), side("X:B", rows, before=lambda: 100.0)
     contamination.check([one, other])
     assert {code for each in one.sessions for code in each.codes} == {"FOREIGN_SUSPECT"}
     assert not noted(other)
