@@ -18,6 +18,7 @@ The variable is read once, at import; production mode ignores it. The places, in
     the lake is changed  lake.segment_put lake.stored lake.swapping lake.swapped
     a snapshot's files   snapshots.file_placed snapshots.placed snapshots.cleared snapshots.matrix_stored
     an export is built   exports.planned exports.collected exports.manifest exports.renamed exports.shown
+    a feature is built   features.stored (its coverage, before the row)
     a large diff         diff.part_kept diff.stored
     garbage collection   gc.revisions gc.diff_deleted gc.retired gc.row_deleted gc.blob_deleted gc.orphan_deleted
     the scrub            scrub.marked (before its commit)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,11 @@ from datasets.lake.offers import Offer
 from datasets.lake.suspects import SplitUnwitnessed
 from datasets.market import instruments as names
 from datasets.market.times import time_text
-from datasets.models import LakeEntry
+from datasets.models import FeatureCoverage, LakeEntry
 from datasets.storage import blobs, layout, manifests
-from tradenexus import db
+from tradenexus import db, failpoints
 from tradenexus.actor import Actor
-from tradenexus.errors import BadRequest, NotFound, Unavailable, Unprocessable
+from tradenexus.errors import BadRequest, NotFound, ProblemError, Unavailable, Unprocessable
 from tradenexus.jobs import queue
 from tradenexus.jobs import registry as kinds
 from tradenexus.jobs.models import Job, State
@@ -84,7 +84,7 @@ def run_job(run: Any) -> dict[str, Any]:
     """Build what is new -> {feature, table, instruments, rows, commits, added, ..., artifact, coverage}."""
     feature = registry.find(run.params["feature"])
     found = inputs.entries(run.actor.tenant_id, feature, run.params["tables"], run.params["instruments"])
-    before = {each["instrument"]: each for each in (last_coverage(run.actor, feature) or {}).get("instruments", [])}
+    before = {each["instrument"]: each for each in _last(run.actor, feature).get("instruments", [])}
     totals = {"commits": 0, "added": 0, "replaced": 0, "unchanged": 0, "upToDate": 0}
     covered: list[dict[str, Any]] = []
     for start in range(0, len(found), BATCH):
@@ -97,15 +97,20 @@ def run_job(run: Any) -> dict[str, Any]:
 
 def last_coverage(actor: Actor, feature: Feature) -> dict[str, Any] | None:
     """Return the document of the last build that succeeded; None before there was one."""
-    done = Job.of(actor.tenant_id).filter(kind=JOB, subject=feature.name, state=State.SUCCEEDED)
-    last = done.order_by("-created_at", "-id").first()
+    done = FeatureCoverage.of(actor.tenant_id).filter(feature=feature.name, job__state=State.SUCCEEDED)
+    last = done.select_related("job").order_by("-created_at", "-id").first()
     if last is None:
         return None
-    held = (last.result or {})["artifact"]
     try:
-        return {**manifests.read(held["key"], held["sha256"]), "jobId": last.ref}
+        return {**manifests.read(last.key, last.sha256), "jobId": last.job.ref}
     except NotFound:
         return None
+
+
+def _last(actor: Actor, feature: Feature) -> dict[str, Any]:
+    with suppress(manifests.ManifestDamaged):  # what it says is looked up anew
+        return last_coverage(actor, feature) or {}
+    return {}
 
 
 def _batch(
@@ -220,17 +225,30 @@ def _finish(run: Any, feature: Feature, covered: list[dict[str, Any]], totals: d
     with _passing():
         key = layout.coverage(run.actor.tenant_id, run.job.id, run.token)
         blob = manifests.write(key, {**told, "builtAt": db.now().isoformat(), "instruments": covered})
+    failpoints.hit("features.stored")
     artifact = {"key": blob.key, "sha256": blob.sha256, "sizeBytes": blob.size_bytes}
+    result = {**told, "instruments": len(covered), **totals, "artifact": artifact, "coverage": covered[:SHOWN]}
+    fault = _fault(feature, covered, artifact)
+    with run.effect() as effect:
+        # An attempt before may have left a row: its document is garbage from here on.
+        row = {"tenant_id": run.actor.tenant_id, "feature": feature.name, "key": blob.key, "created_at": db.now()}
+        row |= {"sha256": blob.sha256, "size_bytes": blob.size_bytes}
+        FeatureCoverage.everyone.update_or_create(job_id=run.job.id, defaults=row)
+        if fault is None:
+            effect.finish(result)
+    if fault is not None:
+        raise fault
+    return result
+
+
+def _fault(feature: Feature, covered: list[dict[str, Any]], artifact: dict[str, Any]) -> ProblemError | None:
     if damaged := [each for each in covered if each["fault"]]:
         words = f"{damaged[0]['instrument']}: {damaged[0]['fault']}; {len(covered) - len(damaged)} other(s) were built"
-        raise InputDamaged(words, {"artifact": artifact, "coverage": damaged[:SHOWN]})
-    if not rows:
+        return InputDamaged(words, {"artifact": artifact, "coverage": damaged[:SHOWN]})
+    if not any(each["rows"] for each in covered):
         words = f"{len(covered)} instrument(s) were looked at and none has bars enough for a row of {feature.name}"
-        raise FeatureNoCoverage(words, {"artifact": artifact, "coverage": covered[:SHOWN]})
-    result = {**told, "instruments": len(covered), **totals, "artifact": artifact, "coverage": covered[:SHOWN]}
-    with run.effect() as effect:
-        effect.finish(result)
-    return result
+        return FeatureNoCoverage(words, {"artifact": artifact, "coverage": covered[:SHOWN]})
+    return None
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from django.db.models import Model
 
 from datasets.models import (
     DatasetVersion,
+    FeatureCoverage,
     LakeDiff,
     LakeQuarantine,
     LakeSegment,
@@ -37,8 +38,9 @@ _FORMS = {
     "held": re.compile(rf"lake/{_HEX}/held/{_HEX}/[0-9a-f]{{64}}\.parquet"),
     "diff": re.compile(rf"diffs/{_HEX}/{_HEX}-[0-9a-f]{{16}}\.json"),
     "matrix": re.compile(rf"snapshots/{_HEX}/{_HEX}/returns_matrix-{_HEX}-[0-9a-f]{{16}}\.parquet"),
+    "coverage": re.compile(rf"features/{_HEX}/{_HEX}-\d+\.json"),
     "half": re.compile(
-        r"(?:raw|versions|lake|snapshots|diffs)/(?:[0-9a-z]+/)*tmp-[0-9a-f]{32}"
+        r"(?:raw|versions|lake|snapshots|features|diffs)/(?:[0-9a-z]+/)*tmp-[0-9a-f]{32}"
     ),  # a put that was cut short
 }
 
@@ -53,7 +55,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a key is of: raw, version, segment, held, diff, matrix, half (a put cut short), or `` (nobody's)."""
+    """What a key is of: one of _FORMS (half: a put cut short), or `` (nobody's)."""
 
     kind: str
     tenant: str = ""
@@ -101,6 +103,7 @@ HOLDERS = (
     Holder(LakeQuarantine),
     Holder(LakeDiff),
     Holder(ReturnsMatrix),
+    Holder(FeatureCoverage),
 )
 
 
@@ -175,6 +178,11 @@ def _matrix(keys: list[str]) -> set[str]:
     return set(ReturnsMatrix.everyone.filter(id__in=found).values_list("key", flat=True))
 
 
+def _coverage(keys: list[str]) -> set[str]:
+    jobs = {UUID(hex=key.split("/")[2][:32]) for key in keys}
+    return set(FeatureCoverage.everyone.filter(job_id__in=jobs).values_list("key", flat=True))
+
+
 _ASK: dict[str, Callable[[list[str]], set[str]]] = {
     "raw": _raw,
     "version": _version,
@@ -182,6 +190,7 @@ _ASK: dict[str, Callable[[list[str]], set[str]]] = {
     "held": _held,
     "diff": _diff,
     "matrix": _matrix,
+    "coverage": _coverage,
 }
 
 

@@ -3,6 +3,7 @@
 from datasets.models.bulk import BulkAction, BulkItem, ItemState
 from datasets.models.dataset import Dataset, DatasetVersion, Status, VersionFile
 from datasets.models.export import MIRROR, ExportBundle, ExportFile, ExportPull, ExportState
+from datasets.models.feature import FeatureCoverage
 from datasets.models.instrument import Instrument
 from datasets.models.lake import (
     Grade,
@@ -35,6 +36,7 @@ __all__ = [
     "ExportFile",
     "ExportPull",
     "ExportState",
+    "FeatureCoverage",
     "Grade",
     "Instrument",
     "ItemState",

@@ -14,7 +14,8 @@ from tests.house.tree import APPS, ROOT, python
 from tradenexus import failpoints
 
 FAMILIES = (
-    "uploads|follow|join|ingest|ingestion|jobs|fix|storage|lake|diff|snapshots|exports|gc|scrub|backup|restore|repair"
+    "uploads|follow|join|ingest|ingestion|jobs|fix|storage|lake|features|diff|snapshots|exports|gc|scrub|backup|"
+    "restore|repair"
 )
 LISTED = set(re.findall(rf"\b(?:{FAMILIES})\.[a-z_]+", failpoints.__doc__ or ""))
 KILLED_IN = (
@@ -22,6 +23,7 @@ KILLED_IN = (
     "datasets/lake/test_fulldiff_kills.py",
     "datasets/snapshots/test_kills.py",
     "datasets/exports/test_kills.py",
+    "datasets/features/test_kills.py",
     "datasets/maintenance/test_kills.py",
     "backfill/ingestion/test_kills.py",
     "backfill/repair/test_kills.py",

@@ -13,7 +13,7 @@ import pytest
 from datasets.engine import executor
 from datasets.features import registry, run, technicals
 from datasets.lake import commit, instruments, scan
-from datasets.models import LakeCommit, LakeEntry, LakeMember, LakePartition, LakeRevision
+from datasets.models import FeatureCoverage, LakeCommit, LakeEntry, LakeMember, LakePartition, LakeRevision
 from datasets.storage import blobs, faults, manifests
 from tests.datasets.features import oracle
 from tests.kit import lake
@@ -108,6 +108,8 @@ def test_what_was_covered_is_stored_and_shown(filled):
     artifact = result["artifact"]
     assert manifests.read(artifact["key"], artifact["sha256"])["instruments"] == result["coverage"]
     assert run.last_coverage(filled.actor, registry.find(NAME))["instruments"] == result["coverage"]
+    row = FeatureCoverage.of(filled.tenant.id).get()
+    assert (row.feature, {"key": row.key, "sha256": row.sha256, "sizeBytes": row.size_bytes}) == (NAME, artifact)
 
 
 def test_built_again_nothing_is_done_twice(filled):
@@ -116,6 +118,19 @@ def test_built_again_nothing_is_done_twice(filled):
     assert (again["commits"], again["upToDate"], again["rows"]) == (0, 1, first["rows"])
     assert again["coverage"] == [{**first["coverage"][0], "changed": False}]
     assert LakeCommit.of(filled.actor.tenant_id).filter(operation="feature").count() == 1
+
+
+@pytest.mark.parametrize("damage", ["gone", "changed"])
+def test_a_damaged_document_does_not_stop_the_next_build(filled, damage):
+    first = built(filled)
+    key = first["artifact"]["key"]
+    blobs.delete(key)
+    if damage == "changed":
+        blobs.put_bytes(key, b"{}")
+    again = built(filled)
+    assert (again["added"], again["replaced"], again["rows"]) == (0, 0, again["coverage"][0]["rows"])
+    assert run.last_coverage(filled.actor, registry.find(NAME))["jobId"]
+    assert built(filled)["upToDate"] == 1
 
 
 def test_only_new_sessions_are_offered_and_the_bytes_are_those_of_a_whole_build(owner, stranger, tmp_path):
@@ -245,7 +260,9 @@ def test_no_row_at_all_is_a_failure(owner, tmp_path):
     job = build(owner)
     assert (job.state, job.error["code"]) == (State.FAILED, "FEATURE_NO_COVERAGE")
     assert job.error["details"]["coverage"][0]["bars"] == 3
-    assert manifests.read(job.error["details"]["artifact"]["key"])["rows"] == 0
+    held = FeatureCoverage.everyone.get(job=job)
+    assert held.key == job.error["details"]["artifact"]["key"]
+    assert manifests.read(held.key, held.sha256)["rows"] == 0
     assert not LakeEntry.of(owner.actor.tenant_id).filter(table=TABLE).exists()
     assert run.last_coverage(owner.actor, registry.find(NAME)) is None
 
@@ -260,6 +277,9 @@ def test_damaged_bars_of_one_instrument_stop_no_other_and_the_job_says_so(filled
     job = build(filled)
     assert (job.state, job.error["code"]) == (State.FAILED, "FEATURE_INPUT_DAMAGED")
     assert [each["instrument"] for each in job.error["details"]["coverage"]] == ["X:B"]
+    held = FeatureCoverage.everyone.get(job=job)
+    assert held.key == job.error["details"]["artifact"]["key"]
+    assert len(manifests.read(held.key, held.sha256)["instruments"]) == 2
     assert rows_of(filled).num_rows == 393
     blobs.delete(segment.key)
     job = build(filled)

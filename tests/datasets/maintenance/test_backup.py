@@ -6,6 +6,7 @@ import json
 import sqlite3
 import threading
 from contextlib import closing
+from datetime import timedelta
 from uuid import UUID
 
 import numpy as np
@@ -15,13 +16,15 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
+from datasets.features import run as features
 from datasets.maintenance import backup, dumps, fsck, garbage, restore, stored
-from datasets.models import DatasetVersion, LakeRevision, LakeSegment, Upkeep
+from datasets.models import DatasetVersion, FeatureCoverage, LakeRevision, LakeSegment, Upkeep
 from datasets.selector import matrices
 from datasets.storage import blobs, layout
 from tests.kit import factories, lake, stocked
 from tests.lona.worker import work
 from tradenexus import db, failpoints
+from tradenexus.jobs.models import Job
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -202,6 +205,38 @@ def test_a_matrix_is_kept_like_any_other_result(owner, tmp_path):
     blobs.delete(row.key)
     (found,) = fsck.check(owner.tenant.id)["dangling"]["first"]
     assert found["key"] == row.key
+
+
+@pytest.fixture
+def built(owner, tmp_path):
+    """The coverage document of a build that has ended."""
+    stocked.stock(owner, tmp_path)
+    with db.atomic():
+        _, job = features.request(owner.actor, "tv_technicals_1d", {})
+    work()
+    return FeatureCoverage.everyone.get(job=job)
+
+
+def test_what_a_build_covered_is_kept_until_its_job_goes(built, owner, tmp_path, monkeypatch):
+    path, result = backup.make(tmp_path / "backups")
+    assert result["ok"]
+    assert built.key in {blob.key for blob in backup.listed(path)}
+    assert fsck.check(owner.tenant.id, deep=True)["ok"]
+    monkeypatch.setattr(garbage, "AGE", timedelta(0))
+    monkeypatch.setattr(garbage, "_SKEW_S", -1)  # nothing is too young
+    garbage.collect(owner.tenant.id)
+    with blobs.open_blob(built.key) as handle:
+        document = handle.read()
+    blobs.delete(built.key)
+    (found,) = fsck.check(owner.tenant.id)["dangling"]["first"]
+    assert (found["subject"], found["key"], found["fault"]) == (built.ref, built.key, "missing")
+
+    blobs.put_bytes(built.key, document)
+    Job.everyone.filter(id=built.job_id).delete()
+    found = fsck.check(owner.tenant.id)
+    assert (found["ok"], found["orphans"]["young"], found["foreign"]["count"]) == (True, 1, 0)
+    assert garbage.collect(owner.tenant.id)["orphans"]["first"] == [built.key]
+    assert not blobs.exists(built.key)
 
 
 def test_every_table_that_names_a_stored_file_is_in_it():

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit import raw, tus
+from tests.kit import raw, stocked, tus
 from tests.kit.server import ROOT, Server, _database
 
+FEATURE = "tv_technicals_1d"
 LOOK = """
 import json, django; django.setup()
 from datasets.maintenance import fsck
@@ -100,6 +101,21 @@ def test_drill(tmp_path, empty):
     assert set(after) <= set(before)
     sealed = [(name, each) for name, rows in after.items() for each in rows if each[2]]
     assert all(each in before[name] for name, each in sealed)
+
+
+def test_what_a_build_covered_survives(tmp_path, empty):
+    with Server(tmp_path / "here") as here, here.client() as client:
+        here.run(stocked.CODE)
+        assert client.post(f"/v1/features/{FEATURE}/build", json={}).status_code == 202
+        here.work()
+        before = client.get(f"/v1/features/{FEATURE}").json()["coverage"]
+        path = manage(here, "backup", str(tmp_path / "backups"))["path"]
+    assert len(before["instruments"]) == 3
+    manage(empty, "restore", path)
+    empty.start()
+    with empty.client(here.owner) as client:
+        assert client.get(f"/v1/features/{FEATURE}").json()["coverage"] == before
+    assert json.loads(empty.run(LOOK)) == [True, True]
 
 
 def test_a_second_restore_is_refused(tmp_path, empty):
