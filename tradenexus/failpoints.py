@@ -21,7 +21,7 @@ The variable is read once, at import; production mode ignores it. The places, in
     a feature is built   features.stored (its coverage, before the row)
     a large diff         diff.part_kept diff.stored
     garbage collection   gc.revisions gc.diff_deleted gc.retired gc.row_deleted gc.blob_deleted gc.orphan_deleted
-    the scrub            scrub.marked (before its commit)
+    the scrub            scrub.marked scrub.file_marked (before their commits)
     a backup             backup.blobs backup.written backup.named
     a restore            restore.blob restore.database
     a file is put        storage.begun storage.synced storage.linked storage.put

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from datasets.maintenance import records
-from datasets.models import MIRROR, Chore, LakeSegment, Upkeep, VersionCheck
+from datasets.models import MIRROR, Chore, FileCheck, LakeSegment, Upkeep, VersionCheck
 from tradenexus.jobs.models import Job, State
 
 _NAMES = {
@@ -22,9 +22,11 @@ def lines() -> list[dict[str, Any]]:
     newest = records.newest(None, _NAMES)
     damaged = LakeSegment.everyone.filter(damaged_at__isnull=False).count()
     damaged += VersionCheck.objects.exclude(damaged=[]).count()
+    damaged += FileCheck.everyone.exclude(fault="").count()
     found = [*(_line(chore, row) for chore, row in newest.items()), _mirror()]
     if damaged:
-        words = f"{damaged} segment(s) or version(s) are not what was written: manage.py maintenance fsck --deep"
+        words = f"{damaged} segment(s), version(s) or other file(s) are not what was written: "
+        words += "manage.py maintenance fsck --deep"
         found.append({"name": "Damaged", "row": None, "state": "failed", "note": words})
     return found
 
@@ -52,7 +54,8 @@ def _said(chore: str, result: dict[str, Any]) -> str:
     if chore == Chore.BACKUP:
         return f"{result['files']} files, {len(result['damaged'])} damaged"
     if chore == Chore.SCRUB:
-        return f"{result.get('segments', 0)} segments and {result.get('versions', 0)} versions read"
+        read = [f"{result.get(kind, 0)} {kind}" for kind in ("segments", "versions")]
+        return f"{', '.join(read)} and {result.get('files', 0)} other files read"
     if chore == Chore.FSCK:
         dangling = result.get("dangling", {}).get("count", 0)
         return f"{result.get('rows', 0)} files named, {dangling} dangling"

@@ -1,9 +1,9 @@
-"""The standing scrub: every stored byte of lake and versions is read again within NEXUS_SCRUB_DAYS, a share a run.
+"""The standing scrub: every stored byte that a row names with a digest is read again within NEXUS_SCRUB_DAYS.
 
-The oldest reading comes first. A run reads its share of all bytes, by the time since the run before, and whatever is
-about to be too old. A segment that differs is `damaged`: reads refuse it, its sessions are RED (`CHECKSUM`) in the
-ledger, and the audit trail and the log tell of it; nothing is deleted. When its bytes are right again (restored from
-a backup) the next scrub takes all that back.
+A run reads its share of all bytes, by the time since the run before, the oldest reading first, and whatever is about
+to be too old. A segment that differs is `damaged`: reads refuse it, its sessions are RED (`CHECKSUM`) in the ledger,
+and the audit trail and the log tell of it; nothing is deleted. When its bytes are right again (restored from a backup)
+the next scrub takes all that back. Of a version and of any other file it is told that they differ, and that no more.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from datasets.maintenance.fsck import Watch, unwatched
 from datasets.models import (
     Chore,
     DatasetVersion,
+    FileCheck,
     LakeEntry,
     LakeMember,
     LakePartition,
@@ -44,6 +45,9 @@ CODE = "CHECKSUM"
 # the shares of the time between make up the whole.
 _REST, _LATE = 0.2, 0.8
 
+_BATCH = 500
+
+Files = dict[str, tuple[datetime, stored.Named]]  # by key: when it was last read (or written), and the file
 Effect = Callable[[], AbstractContextManager[Any]]
 
 
@@ -58,21 +62,22 @@ def scrub(
     """Read this run's share of a workspace (`whole`: all of it) -> counts and what is damaged; `ok` when nothing is."""
     actor, now = system(tenant_id, request_id), db.now()
     segments = LakeSegment.of(tenant_id)
-    versions = _versions(tenant_id)
+    versions, files = _versions(tenant_id), _files(tenant_id, effect)
     total = (segments.aggregate(n=Sum("size_bytes"))["n"] or 0) + _version_bytes(tenant_id)
+    total += sum(file.blob.size_bytes for _, file in files.values())
     budget = total if whole else int(total * share(_since(tenant_id, now)))
     rest, late = (now - timedelta(days=settings.NEXUS_SCRUB_DAYS * part) for part in (_REST, _LATE))
-    told: dict[str, Any] = {"ok": True, "segments": 0, "versions": 0, "bytes": 0, "totalBytes": total}
+    told: dict[str, Any] = {"ok": True, "segments": 0, "versions": 0, "files": 0, "bytes": 0, "totalBytes": total}
     damaged: list[dict[str, str]] = []
-    for kind, row in _oldest_first(segments, versions, budget, (now if whole else rest, late), told):
+    for kind, row in _oldest_first(segments, versions, files, budget, (now if whole else rest, late), told):
         watch("reading", told["bytes"])
-        look = _segment if kind == "segments" else _version
-        size, faults = look(actor, row, watch, effect)
+        size, faults = _LOOK[kind](actor, row, watch, effect)
         told[kind] += 1
         told["bytes"] += size
         damaged += faults
     known = segments.filter(damaged_at__isnull=False).count()
     known += VersionCheck.objects.filter(version__tenant_id=tenant_id).exclude(damaged=[]).count()
+    known += FileCheck.of(tenant_id).exclude(fault="").count()
     told["ok"] = not known
     return {**told, "damaged": {"count": len(damaged), "first": damaged[: records.SHOWN]}, "knownDamaged": known}
 
@@ -99,38 +104,60 @@ def _version_bytes(tenant_id: UUID) -> int:
     return int(raw + files)
 
 
+def _files(tenant_id: UUID, effect: Effect) -> Files:
+    """Return the other files, and forget the checks of those that no row names any more."""
+    checked = dict(FileCheck.of(tenant_id).values_list("key", "checked_at"))  # asked first: what comes now stays
+    files = stored.beside(tenant_id)
+    gone = sorted(checked.keys() - files.keys())
+    for start in range(0, len(gone), _BATCH):
+        with effect():
+            FileCheck.of(tenant_id).filter(key__in=gone[start : start + _BATCH]).delete()
+    return {key: (checked.get(key, at), file) for key, (at, file) in files.items()}
+
+
 def _oldest_first(
     segments: QuerySet[LakeSegment],
     versions: QuerySet[Any],
+    files: Files,
     budget: int,
     edges: tuple[datetime, datetime],
     told: dict[str, Any],
 ) -> Iterator[tuple[str, Any]]:
-    """Yield what is to be read, the oldest readings of both kinds in one order, until the share is read."""
+    """Yield what is to be read, the oldest readings of all kinds in one order, until the share is read."""
     ids: list[tuple[datetime, str, Any]] = []
     for at, pk in segments.order_by("verified_at", "id").values_list("verified_at", "id"):
         ids.append((at, "segments", pk))
     for at, pk in versions.order_by("read_at", "id").values_list("read_at", "id"):
         ids.append((at, "versions", pk))
+    ids += [(at, "files", key) for key, (at, _) in files.items()]
     for at, kind, pk in sorted(ids, key=lambda each: each[0]):
         if at > edges[0] or (told["bytes"] >= budget and at > edges[1]):
             return
+        if kind == "files":
+            yield kind, files[pk][1]
+            continue
         rows: QuerySet[Any] = segments if kind == "segments" else versions
         row = rows.filter(id=pk).first()  # garbage collection may have been here
         if row is not None:
             yield kind, row
 
 
-def _segment(actor: Actor, segment: LakeSegment, watch: Watch, effect: Effect) -> tuple[int, list[dict[str, str]]]:
-    now, seen = db.now(), 0
+def _read(blob: blobs.Blob, watch: Watch) -> tuple[int, str]:
+    """Read a file again -> how many bytes, and what is wrong with it."""
+    seen = 0
 
     def count(block: bytes) -> None:
         nonlocal seen
         seen += len(block)
         watch("reading", -1)
 
-    blob = blobs.Blob(segment.key, segment.size_bytes, segment.sha256)
     fault = stored.fault_of(blob, deep=True, on_block=count)
+    return seen, fault
+
+
+def _segment(actor: Actor, segment: LakeSegment, watch: Watch, effect: Effect) -> tuple[int, list[dict[str, str]]]:
+    now = db.now()
+    seen, fault = _read(blobs.Blob(segment.key, segment.size_bytes, segment.sha256), watch)
     if not fault:
         with effect():
             LakeSegment.everyone.filter(id=segment.id).update(verified_at=now, damaged_at=None)
@@ -180,14 +207,10 @@ def _mark(segment: LakeSegment, *, bad: bool) -> int:
 
 def _version(actor: Actor, version: DatasetVersion, watch: Watch, effect: Effect) -> tuple[int, list[dict[str, str]]]:
     now, seen, damaged = db.now(), 0, []
-
-    def count(block: bytes) -> None:
-        nonlocal seen
-        seen += len(block)
-        watch("reading", -1)
-
     for blob in stored.blobs_of(version):
-        if fault := stored.fault_of(blob, deep=True, on_block=count):
+        size, fault = _read(blob, watch)
+        seen += size
+        if fault:
             damaged.append({"key": blob.key, "fault": fault})
     with effect():
         before = VersionCheck.objects.filter(version=version).first()
@@ -200,3 +223,32 @@ def _version(actor: Actor, version: DatasetVersion, watch: Watch, effect: Effect
     for each in damaged if damaged != known else ():
         log.error("version.damaged", version=version.ref, **each)
     return seen, [{"subject": version.ref, **each} for each in damaged]
+
+
+def _file(actor: Actor, file: stored.Named, watch: Watch, effect: Effect) -> tuple[int, list[dict[str, str]]]:
+    now, key = db.now(), file.blob.key
+    seen, fault = _read(file.blob, watch)
+    with effect():
+        if fault and not stored.named([key]):
+            return seen, []  # the row is gone by now, and its bytes with it: nothing is wrong
+        checks = FileCheck.everyone.filter(key=key)
+        checks.get_or_create(key=key, defaults={"tenant_id": actor.tenant_id, "checked_at": now})
+        # Compared and swapped, so that of two runs at once only one tells of it.
+        changed = (checks.filter(fault="") if fault else checks.exclude(fault="")).update(fault=fault)
+        checks.update(checked_at=now, fault=fault)
+        if changed:
+            old, new = ("intact", "damaged") if fault else ("damaged", "intact")
+            facts = {"key": key, "sha256": file.blob.sha256}
+            told: dict[str, Any] = {"reason": fault, "details": facts, "data": {"verdict": new}}
+            outbox.record(actor, "file.verified", file.subject, old=old, new=new, **told)
+            failpoints.hit("scrub.file_marked")
+    if changed and fault:
+        log.error("file.damaged", subject=file.subject, key=key, fault=fault)
+    return seen, [{"subject": file.subject, "key": key, "fault": fault}] if fault else []
+
+
+_LOOK: dict[str, Callable[..., tuple[int, list[dict[str, str]]]]] = {
+    "segments": _segment,
+    "versions": _version,
+    "files": _file,
+}

@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from datasets.models import (
 )
 from datasets.storage import blobs, layout
 from tradenexus.errors import ProblemError
+from tradenexus.ids import encode
 
 _HEX = "([0-9a-f]{32})"
 _FORMS = {
@@ -82,6 +84,7 @@ class Holder:
     sha256: str = "sha256"
     tenant: str = "tenant_id"
     subject: str = ""  # the row whose id people know; empty: itself
+    written: str = "created_at"  # the file is not older
 
     def sql(self) -> str:
         """Return the statement that lists (key, size or -1, digest or empty); plain SQL, for copies are asked too."""
@@ -105,6 +108,10 @@ HOLDERS = (
     Holder(ReturnsMatrix),
     Holder(FeatureCoverage),
 )
+# Those whose files are read again one by one: versions are read as a whole, and segments say for themselves when.
+_BESIDE = tuple(
+    holder for holder in HOLDERS if holder.sha256 and holder.model not in (DatasetVersion, VersionFile, LakeSegment)
+)
 
 
 def rows_of(tenant_id: UUID) -> Iterator[Named]:
@@ -116,6 +123,21 @@ def rows_of(tenant_id: UUID) -> Iterator[Named]:
             size = getattr(row, holder.size) if holder.size else -1
             digest = getattr(row, holder.sha256) if holder.sha256 else ""
             yield Named(known.ref, blobs.Blob(getattr(row, holder.key), size, digest))
+
+
+def beside(tenant_id: UUID) -> dict[str, tuple[datetime, Named]]:
+    """Return by key the files of a workspace that are neither a version's nor a segment, with the age of their rows.
+
+    Files of which no digest is known (refused lines) are not among them.
+    """
+    found: dict[str, tuple[datetime, Named]] = {}
+    for holder in _BESIDE:
+        model: Any = holder.model
+        rows = model._base_manager.filter(**{holder.tenant: tenant_id}).exclude(**{holder.key: ""})
+        columns = rows.values_list("pk", holder.written, holder.key, holder.size, holder.sha256)
+        for pk, at, *blob in columns.iterator(2000):
+            found[blob[0]] = (at, Named(encode(model.prefix, pk), blobs.Blob(*blob)))
+    return found
 
 
 def blobs_of(version: DatasetVersion) -> list[blobs.Blob]:

@@ -21,7 +21,7 @@ from datasets.models.provisional import ProvisionalReport, ProvisionalScan, Scan
 from datasets.models.quality import QualityReport
 from datasets.models.shipment import UploadPart, UploadShipment
 from datasets.models.snapshot import ReturnsMatrix, Snapshot, SnapshotMember, SnapshotState
-from datasets.models.upkeep import Chore, Upkeep, VersionCheck
+from datasets.models.upkeep import Chore, FileCheck, Upkeep, VersionCheck
 from datasets.models.upload import UploadLeaf, UploadSession
 from datasets.models.views import ListColumns, SavedView
 
@@ -37,6 +37,7 @@ __all__ = [
     "ExportPull",
     "ExportState",
     "FeatureCoverage",
+    "FileCheck",
     "Grade",
     "Instrument",
     "ItemState",

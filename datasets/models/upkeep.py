@@ -1,4 +1,4 @@
-"""What upkeep left behind: the result of each run, and when the stored bytes of a version were last read as a whole."""
+"""What upkeep left behind: the result of each run, and when stored bytes were last read as a whole."""
 
 from __future__ import annotations
 
@@ -48,3 +48,18 @@ class VersionCheck(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version_id}: {len(self.damaged)} damaged"
+
+
+class FileCheck(TenantOwned):
+    """The newest time the scrub read a stored file that is neither a version's nor a segment, and its fault then."""
+
+    prefix = "flc"
+    key = models.CharField(max_length=255, unique=True)
+    checked_at = models.DateTimeField()
+    fault = models.TextField(blank=True)  # in a few words; empty: as it was written
+
+    class Meta(TenantOwned.Meta):
+        verbose_name = "check of a file"
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.fault or 'sound'}"

@@ -54,15 +54,27 @@ def gc() -> None:
 
 def flip() -> None:
     """Flip one bit of the segment in force."""
-    from django.core.files.storage import storages
-
     from datasets.models import LakeSegment
 
-    path = Path(storages["data"].path(LakeSegment.everyone.get().key))  # type: ignore[attr-defined]
+    _flip(LakeSegment.everyone.get().key)
+
+
+def _flip(key: str) -> None:
+    from django.core.files.storage import storages
+
+    path = Path(storages["data"].path(key))  # type: ignore[attr-defined]
     data = bytearray(path.read_bytes())
     data[-40] ^= 1
     path.unlink()
     path.write_bytes(data)
+
+
+def flip_held() -> None:
+    """Have rows refused, and flip one bit of them."""
+    from datasets.models import LakeQuarantine
+
+    _put(_owner(), [*SECOND, 9_000.0, *range(104, 130)], "third")
+    _flip(LakeQuarantine.everyone.get().key)
 
 
 def scrub() -> None:
@@ -107,7 +119,7 @@ def look() -> None:
     told |= {name: found[name]["count"] for name in ("dangling", "catalog")}
     told |= {"files": found["orphans"]["young"], "segments": LakeSegment.of(tenant).count()}
     told["red"] = LakePartition.objects.filter(code="CHECKSUM").count()
-    told["told"] = Entry.of(tenant).filter(action="lake.segment").count()
+    told["told"] = Entry.of(tenant).filter(action__in=["lake.segment", "file.verified"]).count()
     print(json.dumps(told))
 
 

@@ -38,6 +38,7 @@ def test_what_was_done_is_shown_and_damage_stands_out(owner, tmp_path):
     client = desk.operator(owner).client
     page = client.get("/admin/").content.decode()
     assert "1 files named, 0 dangling" in page
+    assert "0 segments, 0 versions and 0 other files read" in page
     assert "never" not in page[page.index("<h2>Upkeep</h2>") : page.index("This installation")]
 
     blobs.delete(LakeSegment.everyone.get().key)

@@ -17,7 +17,7 @@ from tests.house.tree import ROOT
 
 COMMIT = {"lake.segment_put": FIRST, "lake.stored": FIRST, "lake.swapping": FIRST, "lake.swapped": SECOND}
 COLLECT = ["gc.revisions", "gc.retired", "gc.row_deleted", "gc.blob_deleted", "gc.orphan_deleted"]
-SCRUB = "scrub.marked"
+SCRUB, FILE = "scrub.marked", "scrub.file_marked"
 BACKUP = {"backup.blobs": 0, "backup.written": 0, "backup.named": 1}
 RESTORE = ["restore.blob", "restore.database"]
 ITS_OWN = {"DATABASE_URL", "REDIS_URL", "NEXUS_SECRET_KEY"}
@@ -84,6 +84,14 @@ def test_a_scrub_killed_before_its_commit_tells_of_the_damage_the_next_time(home
     assert (seen := do(home, "look"))["red"] == seen["told"] == 0
     seen = do(home, "scrub", "look")
     assert (seen["red"], seen["told"], seen["dangling"], seen["closes"]) == (3, 1, 1, None)
+
+
+def test_the_damage_of_another_file_is_told_of_the_next_time_too(home):
+    do(home, "flip_held")
+    do(home, "scrub", at=FILE)
+    assert do(home, "look")["told"] == 0
+    seen = do(home, "scrub", "scrub", "look")
+    assert (seen["told"], seen["dangling"]) == (1, 1)
 
 
 @pytest.mark.parametrize("step", BACKUP)

@@ -24,6 +24,7 @@ FOUND = (
     Column("CATALOG", "catalog.count"),
     Column("DAMAGED", "knownDamaged"),
     Column("READ BYTES", "bytes"),
+    Column("FILES READ", "files"),
     Column("ORPHANS", "orphans.count"),
     Column("YOUNG", "orphans.young"),
     Column("SESSIONS", "sessions"),

@@ -48,3 +48,9 @@ def test_waiting_shows_the_result_and_damage_is_exit_7(nexus, asked):
     ran = nexus("maintenance", "fsck", "--wait")
     assert ran.code == 7
     assert "DANGLING\t2" in ran.out
+
+
+def test_a_scrub_says_how_many_other_files_it_read(nexus, asked):
+    asked("scrub", ok=False, segments=2, versions=1, files=3, knownDamaged=1)
+    ran = nexus("maintenance", "scrub", "--wait")
+    assert (ran.code, "FILES READ\t3" in ran.out, "DAMAGED\t1" in ran.out) == (7, True, True)
