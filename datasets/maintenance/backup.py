@@ -12,13 +12,14 @@ removes only what was copied before. Secrets and settings are not in a backup.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,20 +63,17 @@ def make(folder: Path, *, keep: int = 0) -> tuple[Path, dict[str, Any]]:
     """
     started, clock = db.now(), time.monotonic()
     name = f"{started:%Y%m%dT%H%M%S%f}Z-{uuid4().hex[:8]}"
-    building = folder / f"{_BUILDING}{name}"
     try:
-        (building / "blobs").mkdir(parents=True)
-        work = _Backup(building, _earlier(folder))
-        manifest = work.run(name)
-        os.sync()  # the files, all at once; each by itself would cost a journal commit
-        failpoints.hit("backup.written")
-        building.rename(folder / name)
-        blobs.sync_folder(folder)
-        failpoints.hit("backup.named")
+        with _building(folder, name) as building:
+            work = _Backup(building, _earlier(folder))
+            manifest = work.run(name)
+            os.sync()  # the files, all at once; each by itself would cost a journal commit
+            failpoints.hit("backup.written")
+            building.rename(folder / name)
+            blobs.sync_folder(folder)
+            failpoints.hit("backup.named")
     except OSError as error:
         raise BackupFailed(f"the backup could not be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     tally = asdict(work.tally)
     result = {"ok": not work.tally.damaged, "name": name, **tally, "databaseBytes": manifest["database"]["sizeBytes"]}
     result["seconds"] = round(time.monotonic() - clock, 3)
@@ -83,6 +81,34 @@ def make(folder: Path, *, keep: int = 0) -> tuple[Path, dict[str, Any]]:
         records.keep(Chore.BACKUP, None, ok=result["ok"], result=result, started_at=started)
     _drop(folder, keep)
     return folder / name, result
+
+
+@contextmanager
+def _building(folder: Path, name: str) -> Iterator[Path]:
+    """Give a folder to build in, locked while it is; what builders that were killed left behind is removed first."""
+    for left in folder.glob(f"{_BUILDING}*"):
+        with suppress(OSError), _locked(left):
+            shutil.rmtree(left, ignore_errors=True)
+    building = folder / f"{_BUILDING}{name}"
+    (building / "blobs").mkdir(parents=True)
+    try:
+        with ExitStack() as stack:
+            with suppress(OSError):  # a file system without locks: there nothing is taken for left behind
+                stack.enter_context(_locked(building))
+            yield building
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock; OSError when another process has it. It goes with the process, however that ends."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
 
 
 def all_in(folder: Path) -> list[Path]:

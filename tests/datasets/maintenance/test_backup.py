@@ -207,6 +207,19 @@ def test_a_matrix_is_kept_like_any_other_result(owner, tmp_path):
     assert found["key"] == row.key
 
 
+def test_what_a_killed_backup_left_goes_with_the_next_one_and_what_is_being_built_stays(full, tmp_path):
+    backups = tmp_path / "backups"
+    left, going_on = (backups / f"building-{name}" for name in ("left", "going-on"))
+    for folder in (left, going_on):
+        (folder / "blobs").mkdir(parents=True)
+    with backup._locked(going_on):
+        backup.make(backups)
+        assert not left.exists()
+        assert (going_on / "blobs").exists()
+    backup.make(backups)
+    assert not going_on.exists()
+
+
 @pytest.fixture
 def built(owner, tmp_path):
     """The coverage document of a build that has ended."""

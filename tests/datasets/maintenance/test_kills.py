@@ -101,6 +101,7 @@ def test_a_backup_killed_at_a_step_is_there_whole_or_not_at_all(home, step):
     assert len(there) == BACKUP[step]
     assert all(restore.verify(each)["files"] == 1 for each in there)
     do(home, "backup")
+    assert not list((home.parent / "backups").glob("building-*"))
     assert len(backup.all_in(home.parent / "backups")) == BACKUP[step] + 1
 
 
