@@ -198,11 +198,11 @@ class Server:
         return int(self.run(_WORK, **settings).split()[-1])
 
     @contextlib.contextmanager
-    def working(self) -> Iterator[None]:
-        """Run jobs as they come, in a process beside the server, while the block lasts."""
+    def working(self, code: str = _WORKER) -> Iterator[None]:
+        """Run jobs as they come (or other code that does not end), in a process of its own, while the block lasts."""
         with (self.home / "worker.log").open("ab") as log:
             worker = subprocess.Popen(
-                [sys.executable, "-c", _WORKER], env=self.environment, cwd=ROOT, stdout=log, stderr=log
+                [sys.executable, "-c", code], env=self.environment, cwd=ROOT, stdout=log, stderr=log
             )
         try:
             yield

@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.kit import raw, stocked, tus
+from datasets.maintenance import backup
+from tests.kit import exports, raw, stocked, tus
 from tests.kit.server import ROOT, Server, _database
 
 FEATURE = "tv_technicals_1d"
@@ -124,3 +126,120 @@ def test_a_second_restore_is_refused(tmp_path, empty):
     manage(empty, "restore", path)
     with pytest.raises(AssertionError, match="HOME_NOT_EMPTY"):
         manage(empty, "restore", path)
+
+
+# Twelve instruments with a year of minute bars, four floats of a row that no other has: more than 200 MB.
+FILL = f"""{exports.FILLED}
+import numpy as np
+from tests.kit.lake import MONDAY
+random, minutes = np.random.default_rng(7), 525_600
+stamps = (MONDAY * 1_440 + np.arange(minutes, dtype=np.int64)) * 60_000_000_000
+for number in range(12):
+    name = lake.registered(person, f"X:M{{number}}")
+    closes = 100 * np.exp(np.cumsum(random.normal(0, 0.0002, minutes)))
+    rows = lake.bars(stamps, closes, random.random(minutes), "crypto_bars_1m")
+    lake.put(person, folder, lake.offer(folder, rows, name, "crypto_bars_1m"))
+"""
+DERIVE = f"""{exports.FILLED}
+from datasets.features import run
+from datasets.models import Snapshot
+from datasets.selector import matrices
+from tests.kit import stocked
+from tradenexus import db
+with db.atomic():
+    matrices.request(person.actor, Snapshot.everyone.get(), list(stocked.NAMES))
+    run.request(person.actor, {FEATURE!r}, {{}})
+"""
+EXPORT = f"""{exports.FILLED}
+from datasets.exports import bundles
+from tradenexus import db
+with db.atomic():
+    bundles.request(person.actor, {{}})
+"""
+APPEND = f"""{exports.FILLED}
+name = lake.registered(person, "X:LIVE")
+for number in range(1_000):
+    rows = lake.daily([100.0 + number], first_day=lake.MONDAY + number)
+    lake.put(person, folder, lake.offer(folder, rows, name))
+    print(number, flush=True)
+"""
+HELD = """
+import hashlib, json, django; django.setup()
+from datasets.lake import scan
+from datasets.models import ExportFile, LakeEntry, LakeRevision, ReturnsMatrix
+from datasets.storage import blobs
+def rows_of(entry):
+    digest = hashlib.sha256()
+    for rows in scan.tables_of(scan.locate(entry)):
+        for name in rows.column_names:
+            digest.update(json.dumps(rows[name][::500].to_pylist(), default=str).encode())
+    return digest.hexdigest()
+print(json.dumps({
+    "slices": {str(each): [each.digest, rows_of(each)] for each in LakeEntry.everyone.exclude(instrument="X:LIVE")},
+    "revisions": sorted(map(list, LakeRevision.objects.values_list("entry__instrument", "number", "digest"))),
+    "matrices": [[each.sha256, blobs.verify(blobs.Blob(each.key, each.size_bytes, each.sha256))]
+                 for each in ReturnsMatrix.everyone.all()],
+    "exported": sorted(map(list, ExportFile.objects.exclude(path__contains="LIVE").exclude(path__startswith="qc/")
+                       .filter(path__endswith=".parquet").values_list("path", "sha256"))),
+}))
+"""
+
+
+def killed_backup(server: Server, folder: Path) -> None:
+    """Begin a backup and kill it while it copies files."""
+    command = [sys.executable, "manage.py", "backup", str(folder)]
+    process = subprocess.Popen(command, env=server.environment, cwd=ROOT, stdout=subprocess.DEVNULL)
+    while len(list(folder.glob("building-*/blobs/lake/*/*/*"))) < 20:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() == -9
+    assert backup.all_in(folder) == []
+
+
+def filled(server: Server) -> dict:
+    """Fill a server with raw files, versions, the lake and what is derived of it; return what is held then."""
+    server.patience_s = 3_600
+    with server.client() as client:
+        dataset = upload(client, 500_000)
+        client.post(f"/v1/datasets/{dataset}/validate", json={})
+    for code in (FILL, stocked.CODE, DERIVE, EXPORT):
+        server.run(code)
+    while server.work():
+        pass
+    return json.loads(server.run(HELD))
+
+
+@pytest.mark.soak
+def test_a_large_installation_comes_back_as_it_was(tmp_path, empty):
+    backups = tmp_path / "backups"
+    with Server(tmp_path / "here") as here, here.client() as client:
+        before = filled(here)
+        assert len(before["slices"]) == 18
+        with here.working(APPEND), here.working():
+            killed_backup(here, backups)
+            upload(client, 5_000)
+            made = manage(here, "backup", str(backups))
+        datasets, held = digests(client), json.loads(here.run(HELD))
+    assert made["ok"]
+    assert made["bytes"] > 200_000_000
+    empty.patience_s = 3_600
+    restored = manage(empty, "restore", made["path"])
+    assert (restored["files"], restored["bytes"]) == (made["files"], made["bytes"])
+    assert json.loads(empty.run(LOOK)) == [True, True]
+    after = json.loads(empty.run(HELD))
+    assert {name: after[name] for name in ("slices", "matrices")} == {
+        name: before[name] for name in ("slices", "matrices")
+    }
+    live = [each for each in after["revisions"] if each[0] == "X:LIVE"]
+    assert live
+    assert all(each in held["revisions"] for each in after["revisions"])
+    empty.start()
+    empty.run(EXPORT)
+    while empty.work():
+        pass
+    assert before["exported"]
+    assert json.loads(empty.run(HELD))["exported"] == before["exported"]
+    with empty.client(here.owner) as client:
+        assert set(digests(client)) <= set(datasets)
+        assert client.get(f"/v1/features/{FEATURE}").json()["coverage"]["instruments"]
