@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -24,6 +24,7 @@ from datasets.lake import origins, rules, weighing
 from datasets.lake.weighing import AGREES, CONTRADICTS, DEPENDENT, SIDE, SILENT
 from datasets.market import tables
 from datasets.models import LakeEntry, LakePartition
+from tradenexus import db
 
 __all__ = ["AGREES", "CONTRADICTS", "DEPENDENT", "SILENT", "Bar", "Case", "Evidence", "Series"]
 REFUSED, ENTRY, DATASET = "refused rows", "entry", "dataset"
@@ -92,25 +93,32 @@ class Evidence:
 
 
 class Case:
-    """One suspected session of an entry: our own rows around it, by which other series are judged."""
+    """One suspected session of an entry, `step` as in `weighing`: our own rows around it, by which others are judged.
 
-    def __init__(self, entry: LakeEntry, session: date, step: float | None):
-        self.entry, self.session, self.step = entry, session, step
-        held = LakePartition.objects.filter(entry=entry, rows__gt=0, last_ns__isnull=False)
-        before = list(held.filter(session__lt=session).order_by("-session")[:SIDE])
-        after = list(held.filter(session__gte=session).order_by("session")[:SIDE])
-        self.before, self.parts = before[:1], [*reversed(before), *after]
-        self.at = [part for part in after[:1] if part.session == session]
+    `parts` are the sessions with rows that are compared, in order; `standing` knows them all.
+    """
+
+    def __init__(
+        self,
+        entry: LakeEntry,
+        session: date,
+        step: float | None,
+        parts: list[LakePartition],
+        standing: origins.Standing,
+    ):
+        self.entry, self.session, self.step, self.parts, self._standing = entry, session, step, parts, standing
+        self.before = [part for part in parts if part.session < session][-1:]
+        self.at = [part for part in parts if part.session == session]
 
     @cached_property
     def closes(self) -> dict[date, float]:
         """Our last close of each session."""
-        return origins.closes_of(self.entry, self.parts)
+        return self._standing.closes_of(self.parts)
 
     @cached_property
     def vendors(self) -> frozenset[str]:
         """All vendors of whom one may have brought our rows on either side of the step."""
-        return frozenset().union(*(origins.brought_by(self.entry, part) for part in (*self.before, *self.at)))
+        return frozenset().union(*(self._standing.brought_by(part) for part in (*self.before, *self.at)))
 
     @property
     def span(self) -> tuple[int, int]:
@@ -161,6 +169,22 @@ class Case:
         if bars and all(bar.digest == bar.ours_digest for bar in bars):
             return "its rows are ours over again, to the last bit"
         return ""
+
+
+def cases_of(entry: LakeEntry, steps: Mapping[date, float | None]) -> list[Case]:
+    """Return the case of each suspected session of an entry, in the order given; asks once for all of them."""
+    held = LakePartition.objects.filter(entry=entry, rows__gt=0, last_ns__isnull=False)
+    sides = []
+    for session in steps:
+        sides.append(held.filter(session__lt=session).order_by("-session")[:SIDE])
+        sides.append(held.filter(session__gte=session).order_by("session")[:SIDE])
+    keys = db.keys_of(sides)
+    parts = list(held.filter(id__in=set().union(*keys)).order_by("session"))
+    standing = origins.Standing(entry, parts)
+    return [
+        Case(entry, session, step, [part for part in parts if part.id in before | after], standing)
+        for (session, step), before, after in zip(steps.items(), keys[::2], keys[1::2], strict=True)
+    ]
 
 
 def fingerprint(case: Case, found: Iterable[Evidence]) -> str:

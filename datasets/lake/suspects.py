@@ -15,7 +15,7 @@ where it stands is found out when it is asked:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -106,8 +106,7 @@ def splits_of(tenant_id: UUID, instrument: str) -> dict[int, float]:
 def listed(entry: LakeEntry) -> list[Suspect]:
     """Return the suspected sessions of one entry with their witnesses, the newest first."""
     rows = list(_rows(entry.tenant_id, entry.instrument).filter(entry=entry).order_by("-session"))
-    splits = splits_of(entry.tenant_id, entry.instrument) if rows else {}
-    return [_heard(row, _judged(row, splits.get(dates.to_day(row.session)))) for row in rows]
+    return _heard(entry, rows)
 
 
 def find(entry: LakeEntry, session: date) -> Suspect:
@@ -115,7 +114,7 @@ def find(entry: LakeEntry, session: date) -> Suspect:
     row = _rows(entry.tenant_id, entry.instrument).filter(entry=entry, session=session).first()
     if row is None:
         raise NotFound(f"{entry} has no suspected split on {session}")
-    return _heard(row, _judged(row, splits_of(entry.tenant_id, entry.instrument).get(dates.to_day(session))))
+    return _heard(entry, [row])[0]
 
 
 def refuse_across(entry: LakeEntry, start_ns: int | None, last_day: int, splits: dict[int, float]) -> None:
@@ -125,13 +124,12 @@ def refuse_across(entry: LakeEntry, start_ns: int | None, last_day: int, splits:
     the instrument is one. `splits` are those that would be applied.
     """
     start = max(start_ns if start_ns is not None else entry.first_ns or 0, entry.first_ns or 0)
-    open_ = [
+    rows = [
         row
         for row in _rows(entry.tenant_id, entry.instrument).order_by("session")
-        if start // dates.DAY < dates.to_day(row.session) <= last_day
-        and start < row.first_ns
-        and not _judged(row, splits.get(dates.to_day(row.session))).settled
+        if start // dates.DAY < dates.to_day(row.session) <= last_day and start < row.first_ns
     ]
+    open_ = [row for row, one in zip(rows, _judged(rows, splits), strict=True) if not one.settled]
     if not open_:
         return
     words = (
@@ -170,8 +168,13 @@ def _reviewed(row: Any) -> bool:
     return bool(row.override_status) and row.verdict == row.override_status != Grade.RED
 
 
-def _judged(row: Any, split: float | None) -> Suspect:
-    step = _step(row)
+def _judged(rows: Sequence[Any], splits: dict[int, float]) -> list[Suspect]:
+    """Return the suspects, witnessed by the splits on record (by day) and by reviewers."""
+    steps = _steps(rows)
+    return [_witnessed(row, steps[row.id], splits.get(dates.to_day(row.session))) for row in rows]
+
+
+def _witnessed(row: Any, step: float | None, split: float | None) -> Suspect:
     witnesses = []
     if split is not None and rules.is_split(step, split):
         witnesses.append({"kind": ACTION, "words": f"{split:g} new shares for one old"})
@@ -181,22 +184,44 @@ def _judged(row: Any, split: float | None) -> Suspect:
     return Suspect(row.session, step, row.notes, witnesses, split)
 
 
-def _heard(row: Any, one: Suspect) -> Suspect:
-    """Return a suspect with what other series say of it."""
-    case = evidence.Case(row.entry, row.session, one.step)
-    found = otherseries.evidence(case)
-    told = [{"kind": VENDOR, "words": f"{e.vendor}: {e.words}"} for e in found if e.says == evidence.AGREES]
-    digest = evidence.fingerprint(case, found)
-    return replace(one, witnesses=[*one.witnesses, *told], evidence=found, digest=digest)
+def _heard(entry: LakeEntry, rows: Sequence[Any]) -> list[Suspect]:
+    """Return suspects of one entry with what other series say of them."""
+    if not rows:
+        return []
+    judged = _judged(rows, splits_of(entry.tenant_id, entry.instrument))
+    cases = evidence.cases_of(entry, {one.session: one.step for one in judged})
+    others = otherseries.Others(entry, cases)
+    heard = []
+    for one, case in zip(judged, cases, strict=True):
+        found = others.evidence(case)
+        told = [{"kind": VENDOR, "words": f"{e.vendor}: {e.words}"} for e in found if e.says == evidence.AGREES]
+        digest = evidence.fingerprint(case, found)
+        heard.append(replace(one, witnesses=[*one.witnesses, *told], evidence=found, digest=digest))
+    return heard
 
 
-def _step(row: Any) -> float | None:
+def _steps(rows: Sequence[Any]) -> dict[Any, float | None]:
+    """Return each session's open over the close before it, by the row's id; the catalog is asked once an entry."""
+    found: dict[Any, float | None] = {}
+    for entry in {row.entry.id: row.entry for row in rows}.values():
+        own = [row for row in rows if row.entry_id == entry.id]
+        spans = [_around(row) for row in own]
+        located = scan.locate(entry, min(start for start, _ in spans), max(end for _, end in spans))
+        found |= {row.id: _step(row, scan.within(located, *span)) for row, span in zip(own, spans, strict=True)}
+    return found
+
+
+def _around(row: Any) -> tuple[int, int]:
+    day = dates.to_day(row.session)
+    return (day - _BACK_DAYS) * dates.DAY, (day + 2) * dates.DAY
+
+
+def _step(row: Any, near: scan.Slice) -> float | None:
     """Return the session's open over the close before it, from the rows that stand; None where one is missing."""
     from datasets.market import partitions
 
     day, table = dates.to_day(row.session), tables.find(row.entry.table)
     opened = before = None
-    near = scan.locate(row.entry, (day - _BACK_DAYS) * dates.DAY, (day + 2) * dates.DAY)
     for rows in scan.tables_of(near, ["ts_event", "open", "close"]):
         days = partitions.session_days(table, row.entry.calendar, rows.column("ts_event").cast("int64").to_numpy())
         earlier, own = (days < day).nonzero()[0], (days == day).nonzero()[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache, partial
 from itertools import product
 
+import numpy as np
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -12,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from datasets import lineage, neighbourhood, onward, promoted
 from datasets.models import Snapshot
 from lona.backtests import neighbours
+from tests.kit import halves, lake
 from tests.kit.broad import TABLE, Broad
 from tradenexus import db
 from tradenexus.audit.models import Entry
@@ -31,12 +33,15 @@ PAGES = [
     "lakehouse/instruments/X:S0/",
     "lakehouse/commits/",
     "lakehouse/commits/{commit}/",
+    "lakehouse/quarantine/{held}/",
+    "lakehouse/quarantine/{held}/fix/",
     "lakehouse/snapshots/",
     "lakehouse/snapshots/{snapshot}/",
     f"{ENTRY}ledger/",
     f"{ENTRY}quarantine/",
     f"{ENTRY}revisions/",
     f"{ENTRY}files/",
+    f"{ENTRY}files/?as_of=2100-01-01",
     "exports/",
     "exports/{night}/",
     "datasets/",
@@ -56,7 +61,12 @@ ROUTES = [
     "v1/lake/commits",
     "v1/lake/commits/{commit}/entries",
     "v1/lake/quarantine",
+    "v1/lake/quarantine/{held}",
+    "v1/lake",
+    "v1/lake/tables",
     "v1/lake/instruments",
+    "v1/lake/instruments/X:S0",
+    f"v1/lake/{TABLE}/X:S0",
     f"v1/lake/{TABLE}/X:S0/partitions",
     f"v1/lake/{TABLE}/X:S0/revisions",
     "v1/lake/catalog.json",
@@ -91,7 +101,7 @@ def broad(owner):
 def path_of(broad, path: str) -> str:
     names = {"commit": broad.commit.ref, "snapshot": broad.snapshot.ref, "dataset": broad.root.dataset.ref}
     names |= {"entry": onward.place(broad.first.id, 2), "night": f"{broad.bundle.night}", "export": broad.bundle.ref}
-    return "/" + path.format(**names)
+    return "/" + path.format(**names, held=broad.held.ref)
 
 
 def queries(call) -> list[str]:
@@ -195,3 +205,35 @@ def test_an_audit_bundle_reads_its_entries_in_batches(broad, owner):
     assert Entry.of(owner.tenant.id).count() > 75
     broad.grow(2 * FEW)
     assert len(queries(download)) == len(few)
+
+
+def split_often(owner, folder, times: int) -> None:
+    """Bring a share that halves so often, ten days apart, and what three other series say of each."""
+    raw = 1000 + np.sin(np.arange(10 * (times + 1)))
+    adjusted = raw / 2.0**times
+    raw /= 2.0 ** (np.arange(len(raw)) // 10)
+    first = lake.offer(folder, halves.bars(raw), halves.NAME, halves.TABLE, vendor="first", policy="newer")
+    lake.put(owner, folder, first)
+    halves.offered(owner, folder, adjusted)
+    halves.minutes(owner, folder, adjusted, "fourth")
+    halves.dataset(owner, folder, adjusted, vendor="third", name=f"split {times} times")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_suspected_splits_of_an_entry_cost_as_many_queries_as_few(client, owner, tmp_path):
+    lake.registered(owner, halves.NAME, "equity", "24/7")
+    client.force_login(owner.user)
+    page = f"/lakehouse/{halves.TABLE}/{halves.NAME}/"
+    calls = {
+        "page": lambda: client.get(page),
+        "list": lambda: owner.api.get(f"{halves.URL}/suspects"),
+        "rows": lambda: owner.api.get(f"{halves.URL}/rows?adjustment=split"),
+    }
+    asked = []
+    for times in (2, 8):
+        split_often(owner, tmp_path, times)
+        items = calls["list"]().json()["items"]
+        assert len(items) == times
+        assert {each["kind"] for one in items for each in one["evidence"]} == {"refused rows", "entry", "dataset"}
+        asked.append({name: len(queries(call)) for name, call in calls.items()})
+    assert asked[0] == asked[1]

@@ -72,6 +72,11 @@ class Broad:
         """The bundle with the most files and pulls."""
         return ExportBundle.of(self.owner.tenant.id).get(night=FIRST_DAY)
 
+    @property
+    def held(self) -> LakeQuarantine:
+        """The refused session of which the most was made."""
+        return LakeQuarantine.of(self.owner.tenant.id).get(sha256=f"{0:064}")
+
     def grow(self, to: int) -> None:
         """Make everything as many as `to`."""
         for number in range(self.size, to):
@@ -116,6 +121,7 @@ class Broad:
             **self.own, **verdict, key="k", sha256=f"{number:064}", rows=1, size_bytes=1, created_at=self.now
         )
         self._version(number + 100, operation="fix", quarantine=held, status="validated")
+        self._version(number + 1_000, operation="fix", quarantine=self.held, status="validated")
         self._version(number + 10_000, operation="candles", parent=self.root, status="transforming")
 
     def _made(self, number: int) -> None:

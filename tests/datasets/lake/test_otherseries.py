@@ -123,7 +123,7 @@ def test_a_vendor_whose_own_rows_begin_at_the_session_is_no_witness_of_it(owner,
     entry = suspects.scan.entry_of(owner.tenant.id, TABLE, NAME)
     assert seen(entry) == ("unwitnessed", [("second", "refused rows", "dependent", None)])
     part = LakePartition.objects.get(entry=entry, session=DAY)
-    assert origins.brought_by(entry, part) == {"second"}
+    assert origins.Standing(entry, [part]).brought_by(part) == {"second"}
 
 
 def test_of_revisions_that_were_let_go_all_who_committed_till_then_may_have_brought_the_rows(owner, entry, tmp_path):
@@ -131,11 +131,11 @@ def test_of_revisions_that_were_let_go_all_who_committed_till_then_may_have_brou
     lake.put(owner, tmp_path, lake.offer(tmp_path, halves.bars(later), NAME, TABLE, vendor="second"))
     entry.refresh_from_db()
     part = LakePartition.objects.get(entry=entry, session=DAY)
-    assert origins.brought_by(entry, part) == {"first"}
+    assert origins.Standing(entry, [part]).brought_by(part) == {"first"}
     entry.members.filter(until_revision=2).delete()
     entry.oldest_revision = 2
     entry.save(update_fields=["oldest_revision"])
-    assert origins.brought_by(entry, part) == {"first", "second"}
+    assert origins.Standing(entry, [part]).brought_by(part) == {"first", "second"}
 
 
 def test_what_is_archived_of_another_venue_or_another_workspaces_is_not_looked_at(owner, stranger, entry, tmp_path):
