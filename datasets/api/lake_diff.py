@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -164,7 +167,7 @@ class LakeDiffSerializer(shapes.Answer):
     a = show.RevisionSerializer()
     b = show.RevisionSerializer()
     identical = serializers.BooleanField(help_text="byte for byte")
-    complete = serializers.BooleanField()
+    complete = serializers.BooleanField(help_text="false: figures are of what was compared so far, see job and start")
     compared = DiffComparedSerializer()
     rows = DiffRowCountsSerializer()
     rowsDelta = serializers.IntegerField()
@@ -172,34 +175,46 @@ class LakeDiffSerializer(shapes.Answer):
     partitions = DiffPartitionsSerializer()
     values = DiffValuesSerializer()
     quality = DiffQualitySerializer()
-    job = jobs.JobSerializer(allow_null=True, help_text="what compares the rest; null: all was compared")
+    job = jobs.JobSerializer(allow_null=True, help_text="what compares the rest; null: complete, or not started")
+    start = serializers.CharField(allow_null=True, help_text="where a POST starts the job; null: complete, or a job")
+
+
+SPAN = OpenApiParameter(
+    "span", str, OpenApiParameter.PATH, description="a...b, each the number of a revision or a time"
+)
+ANSWERS = {200: LakeDiffSerializer, 202: LakeDiffSerializer}
 
 
 class Diff(LakeView):
     """Two revisions side by side."""
 
-    @extend_schema(
-        operation_id="lake_diff",
-        parameters=[
-            OpenApiParameter(
-                "span", str, OpenApiParameter.PATH, description="a...b, each the number of a revision or a time"
-            ),
-            *shapes.PAGING,
-        ],
-        responses={200: LakeDiffSerializer, 202: LakeDiffSerializer},
-    )
+    @extend_schema(operation_id="lake_diff", parameters=[SPAN, *shapes.PAGING], responses=ANSWERS)
     def get(self, request: Request, table: str, instrument: str, span: str) -> Response:
         """Compare two revisions of an entry, reading only the files that they do not share.
 
         Counts, values and quality are of everything that was compared; the sessions that differ come in pages. A
-        comparison of more rows than `compared.budget` is a job: 202 with what it found so far, and once it has
-        succeeded 200 at once with everything. 409 LAKE_DIFF_FAILED when it has failed, until it is retried.
+        comparison of more rows than `compared.budget` is a job, which a POST starts: until then `start` says where. 202
+        with the job and what it found so far while it runs, 200 at once with everything when it has succeeded, 409
+        LAKE_DIFF_FAILED when it has failed, until it is retried.
         """
+        return self._answer(request, self.entry(table, instrument), span, fulldiff.look)
+
+    # Not `idempotency.once`: repeats join by the row itself, and a comparison made at once must not hold a transaction.
+    @extend_schema(operation_id="lake_diff_start", parameters=[SPAN, *shapes.PAGING], request=None, responses=ANSWERS)
+    def post(self, request: Request, table: str, instrument: str, span: str) -> Response:
+        """Start the job that compares what is too much for one look, or join it.
+
+        202 with the job; 200 with everything when there is a result, or when none is needed. 409 LAKE_DIFF_FAILED when
+        it has failed: it is retried as a job.
+        """
+        return self._answer(request, self.entry(table, instrument), span, partial(fulldiff.start, self.actor))
+
+    def _answer(self, request: Request, entry: LakeEntry, span: str, look: Callable[..., fulldiff.Look]) -> Response:
         limit, after = pagination.limit_of(request), _after(request.query_params.get("cursor", ""))
-        entry = self.entry(table, instrument)
         a, b = diff.pair_of(entry, span)
-        known = fulldiff.look(self.actor, entry, a, b)
+        known = look(entry, a, b)
         known.check()
+        path = f"/v1/lake/{entry.table}/{quote(entry.instrument, safe=':')}/diff/{a.number}...{b.number}"
         told = {
             "table": entry.table,
             "instrument": entry.instrument,
@@ -209,6 +224,7 @@ class Diff(LakeView):
             "rowsDelta": b.rows - a.rows,
             **_found(entry, known.found, limit, after),
             "job": jobs.render(known.job) if known.job else None,
+            "start": path if known.startable else None,
         }
         if known.job is None:
             return respond(request, told)

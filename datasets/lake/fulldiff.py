@@ -1,8 +1,9 @@
 """The difference between two revisions that is too large for one look: a job finds it, part by part, and it is kept.
 
-Its row is named by the digests of both contents, so that whoever asks again, by whatever numbers, joins the job or has
-the result at once. After each part the row says what was found so far: a person sees it, and a worker that takes over
-goes on from there. The result is stored before the row says so. Garbage collection removes it with either revision.
+A look changes nothing: it says what is known, and `start` has the rest found. The row is named by the digests of both
+contents, so that whoever starts it again, by whatever numbers, joins the job or has the result at once. After each part
+the row says what was found so far: a person sees it, and a worker that takes over goes on from there. The result is
+stored before the row says so. Garbage collection removes it with either revision.
 """
 
 from __future__ import annotations
@@ -38,10 +39,18 @@ class DiffFailed(Conflict):
 
 @dataclass(frozen=True)
 class Look:
-    """What is known of a difference: `found` as `diff.between` gives it, and the job that has not found all of it."""
+    """What is known of a difference: `found` as `diff.between` gives it, and the job that has not found all of it.
+
+    Neither complete nor a job: nobody has started it.
+    """
 
     found: dict[str, Any]
     job: Job | None = None
+
+    @property
+    def startable(self) -> bool:
+        """Tell whether the rest waits for somebody to start it."""
+        return self.job is None and not self.found["complete"]
 
     def check(self) -> None:
         """Raise DiffFailed when the job has ended without a result."""
@@ -52,26 +61,45 @@ class Look:
             raise DiffFailed("the job that compares the two revisions has no result", details)
 
 
-def look(actor: Actor, entry: LakeEntry, a: LakeRevision, b: LakeRevision) -> Look:
-    """Return what turns revision `a` into `b`: found at once, kept from before, or so far, by a job that is asked for.
+def look(entry: LakeEntry, a: LakeRevision, b: LakeRevision) -> Look:
+    """Return what is known of what turns revision `a` into `b`: found at once, kept from before, or so far by a job.
 
     SegmentDamaged and the child's limits for what is found at once; a job's are its own.
     """
     if diff.weight(entry, a, b) <= settings.NEXUS_LAKE_DIFF_ROWS:
         return Look(diff.between(entry, a, b))
-    row = _rows(entry, a, b).first()
-    found = _read(row) if row is not None else None
-    job = _job_of(row) if row is not None else None
-    if found is None and (row is None or job is None or row.state == READY or job.state == State.SUCCEEDED):
-        with db.atomic():
-            row, job = _asked(actor, entry, a, b, lost=row.key if row is not None else "")
-        found = _read(row)
+    row, found, job = _known(entry, a, b)
+    if row is not None and found is None and job is not None and job.state == State.SUCCEEDED:
+        row, found, job = _known(entry, a, b)  # it may have ended between the looks at the row and at the job
     if found is not None:
         return Look(found)
-    assert row is not None
     plan = stretches.plan_of(entry, a.number, b.number)
+    if row is None or job is None or row.state == READY or job.state == State.SUCCEEDED:
+        return Look(stretches.summed(plan, stretches.nothing(plan)))
     partial = row.partial or {"found": stretches.nothing(plan)}
     return Look(stretches.summed(plan, partial["found"]), job)
+
+
+def start(actor: Actor, entry: LakeEntry, a: LakeRevision, b: LakeRevision) -> Look:
+    """Ask for a job that finds it all, unless there is a result or a job (that lives or failed); return what is known.
+
+    Whoever asks at the same time joins. Opens its own transaction: a comparison made at once must not hold one.
+    """
+    known = look(entry, a, b)
+    if not known.startable:
+        return known
+    row = _rows(entry, a, b).first()
+    lost = row.key if row is not None and row.state == READY and _read(row) is None else ""
+    with db.atomic():
+        _asked(actor, entry, a, b, lost)
+    return look(entry, a, b)
+
+
+def _known(
+    entry: LakeEntry, a: LakeRevision, b: LakeRevision
+) -> tuple[LakeDiff | None, dict[str, Any] | None, Job | None]:
+    row = _rows(entry, a, b).first()
+    return (row, _read(row), _job_of(row)) if row is not None else (None, None, None)
 
 
 def _rows(entry: LakeEntry, a: LakeRevision, b: LakeRevision) -> QuerySet[LakeDiff]:
@@ -79,8 +107,8 @@ def _rows(entry: LakeEntry, a: LakeRevision, b: LakeRevision) -> QuerySet[LakeDi
     return LakeDiff.of(entry.tenant_id).filter(entry=entry, **named)
 
 
-def _asked(actor: Actor, entry: LakeEntry, a: LakeRevision, b: LakeRevision, lost: str) -> tuple[LakeDiff, Job | None]:
-    """Return the row and its job: the one that lives or failed, else a new one; none when the result came meanwhile.
+def _asked(actor: Actor, entry: LakeEntry, a: LakeRevision, b: LakeRevision, lost: str) -> None:
+    """Make the row and its job, unless one lives or failed, or the result came meanwhile.
 
     `lost`: the key of a result that cannot be read any more.
     """
@@ -94,13 +122,12 @@ def _asked(actor: Actor, entry: LakeEntry, a: LakeRevision, b: LakeRevision, los
     row = rows.get()
     known = _job_of(row)
     if row.state == READY or (known is not None and known.state != State.SUCCEEDED):
-        return row, known
+        return
     job = queue.submit(actor, JOB, {"diffId": row.ref}, subject=entry.ref, dedupe=row.ref)
     row.state, row.job_ref, row.partial = COMPARING, job.ref, None
     row.save(update_fields=["state", "job_ref", "partial"])
     told = {"diff": row.ref, "job": job.ref, "a": a.number, "b": b.number}
     outbox.record(actor, "lake.diff_asked", entry.ref, new=COMPARING, details=told)
-    return row, job
 
 
 def _job_of(row: LakeDiff) -> Job | None:

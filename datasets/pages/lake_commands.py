@@ -45,6 +45,12 @@ def record_split(entry: LakeEntry, session: str, evidence: str, ratio: float | N
     return copy.commands("POST", path, body, cli=f"nexus lake record-split {words(entry)} {session} {said}")
 
 
+def diff(entry: LakeEntry, span: str, start: bool) -> copy.Commands:
+    """Return the commands that show what differs between two revisions, or start the job that finds it."""
+    cli = f"nexus lake diff {words(entry)} {span}"
+    return copy.commands("POST" if start else "GET", f"{api_path(entry)}/diff/{span}", cli=cli)
+
+
 def of_entry(entry: LakeEntry, tab: str, query: dict[str, Any] | None = None) -> copy.Commands:
     """Return the commands of a tab of an entry's page."""
     end, verb = {

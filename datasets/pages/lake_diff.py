@@ -19,7 +19,7 @@ from datasets.models import LakeEntry, LakePartition, LakeRevision
 from datasets.pages import lake_commands, lake_distributions
 from datasets.pages.lake_frame import EntryPage, with_sources
 from tradenexus.errors import BadRequest
-from tradenexus.web import copy, tables
+from tradenexus.web import tables
 
 SESSIONS = 50
 BARS = 400
@@ -55,12 +55,24 @@ class Diff(EntryPage):
         self.locate(**kwargs)
         return self.render(self.framed(self.context(span=span)))
 
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Start the job that compares all of it, or join it; answer the panel to htmx."""
+        self.require("write")
+        span = kwargs.pop("span")
+        self.locate(**kwargs)
+        a, b = diff.pair_of(self.entry, span)
+        fulldiff.start(self.actor, self.entry, a, b)
+        if self.partial:
+            return self.render(self.framed(self.context(span=span)))
+        return self.done(url_of(self.base, a.number, b.number))
+
     def context(self, span: str = "", **kwargs: Any) -> dict[str, Any]:
         """Return the parts of the page."""
         entry = self.entry
         a, b = diff.pair_of(entry, span)
         number = f"{a.number}...{b.number}"
-        twin = f"{lake_commands.api_path(entry)}/diff/{number}"
+        known = fulldiff.look(entry, a, b)
+        commands = lake_commands.diff(entry, number, known.startable)
         return {
             "tab": "revisions",
             "title": f"{entry.instrument} in {entry.table}, {number}",
@@ -68,15 +80,14 @@ class Diff(EntryPage):
             "swap": url_of(self.base, b.number, a.number),
             "identical": a.digest == b.digest,
             "delta": f"{b.rows - a.rows:+,}",
-            "copy": copy.commands("GET", twin, cli=f"nexus lake diff {lake_commands.words(entry)} {number}"),
-            "twin": twin,
-            **self._found(a, b),
+            "copy": commands,
+            "tongues": commands.tongues[:2],
+            "twin": f"{lake_commands.api_path(entry)}/diff/{number}",
+            **self._found(a, b, known),
         }
 
-    def _found(self, a: LakeRevision, b: LakeRevision) -> dict[str, Any]:
-        day = self._day()
-        known = fulldiff.look(self.actor, self.entry, a, b)
-        found = known.found
+    def _found(self, a: LakeRevision, b: LakeRevision, known: fulldiff.Look) -> dict[str, Any]:
+        day, found = self._day(), known.found
         sessions = found["sessions"]
         quality, judged = diff.quality_of(self.entry, found)
         return {
@@ -103,8 +114,8 @@ class Diff(EntryPage):
             raise BadRequest("day must be a date such as 2024-11-29", {"fields": {"day": [raw[:32]]}}) from error
 
 
-class Progress(Diff):
-    """How far the job is that compares two revisions; once it has the result, what loads the panel anew."""
+class Progress(EntryPage):
+    """How far the job is that compares two revisions; once there is none, what loads the panel anew."""
 
     template = fragment = "datasets/_lake_diff_job.html"
 
@@ -113,13 +124,13 @@ class Progress(Diff):
         span = kwargs.pop("span")
         self.locate(**kwargs)
         a, b = diff.pair_of(self.entry, span)
-        known = fulldiff.look(self.actor, self.entry, a, b)
+        known = fulldiff.look(self.entry, a, b)
         return self.render(progress_of(known, url_of(self.base, a.number, b.number)))
 
 
 def progress_of(known: fulldiff.Look, url: str) -> dict[str, Any]:
-    """Return the job that compares (`job`, None when there is a result), what it found so far, and where this is."""
-    return {"job": known.job, "so_far": known.found, "url": url}
+    """Return the job that compares (`job`, None without one), what it found so far, and where this is."""
+    return {"job": known.job, "startable": known.startable, "so_far": known.found, "url": url}
 
 
 def url_of(base: str, a: int, b: int) -> str:

@@ -109,7 +109,10 @@ def test_distributions_are_seen_and_have_tables(visit, revised):
 
 def test_a_large_one_shows_its_job_on_the_way_and_then_the_result(visit, stack, revised):
     visitor = visit()
-    visitor.go(f"{LARGE}diff/1...2/", settle=False)
+    visitor.go(f"{LARGE}diff/1...2/")
+    holds(visitor)
+    visitor.shoot("diff-large-not-started")
+    visitor.page.get_by_role("button", name="Compare all of it").click()
     job = visitor.page.locator("#diff-job")
     expect(job.get_by_text(re.compile("Comparing all of it"))).to_be_visible()
     words = job.locator(".progress-words")

@@ -67,9 +67,12 @@ PARTS = ("facts", "sessions", "columns", "distributions", "rows")
 def show(nx: Invocation, path: str, entry: str, part: str, limit: int) -> None:
     """Fetch a diff and show one part of it; as JSON whole, with the sessions up to `limit` in one list.
 
-    One that takes a job is waited for; Failure when the job fails, Interrupted and StillPending leave it running.
+    One that takes a job has it started, and is waited for; Failure when the job fails, Interrupted and StillPending
+    leave it running.
     """
     body: dict[str, Any] = nx.client.get(path, params={"limit": min(limit, 200)})
+    if body["start"]:
+        body = nx.client.post(f"{body['start']}?limit={min(limit, 200)}")
     if body["job"]:
         waiting.finish(nx, body["job"], what="diff", again=f"nexus job watch {body['job']['id']}")
         body = nx.client.get(path, params={"limit": min(limit, 200)})

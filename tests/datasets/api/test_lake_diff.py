@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from datasets.models import LakeEntry, LakeSegment
+from datasets.models import LakeDiff, LakeEntry, LakeSegment
 from tests.kit import lake
 from tradenexus.jobs import runner
+from tradenexus.jobs.models import Job
 
 pytestmark = pytest.mark.django_db(transaction=True)
 URL = "/v1/lake/crypto_bars_1d/BINANCE:ETH-BTC/diff"
@@ -73,29 +74,52 @@ def test_changed_rows_are_spread_in_bins_with_exact_counts(viewer, revised):
     assert turned == close["bins"]
 
 
-def test_a_large_one_is_202_with_its_job_and_then_there(viewer, owner, revised, settings):
+def test_a_large_one_is_started_by_a_post_and_then_there(viewer, owner, revised, settings):
     at_once = body(viewer.api.get(f"{URL}/1...2"))
     settings.NEXUS_LAKE_DIFF_ROWS = 5
-    asked = viewer.api.get(f"{URL}/1...2")
+    told = body(viewer.api.get(f"{URL}/1...2"))
+    assert (told["complete"], told["job"], told["start"]) == (False, None, f"{URL}/1...2")
+    asked = owner.api.post(told["start"])
     told = body(asked, 202)
     assert (told["complete"], told["job"]["kind"], told["job"]["state"]) == (False, "lake.diff", "queued")
     assert asked.headers["Location"] == f"/v1/jobs/{told['job']['id']}"
     assert told["compared"] | {"rows": 0} == told["compared"]
-    assert body(owner.api.get(f"{URL}/1...2"), 202)["job"]["id"] == told["job"]["id"]
+    assert told["start"] is None
+    for again in (owner.api.post(f"{URL}/1...2"), viewer.api.get(f"{URL}/1...2")):
+        assert body(again, 202)["job"]["id"] == told["job"]["id"]
     runner.wake()
     done = body(viewer.api.get(f"{URL}/1...2"))
     at_once["compared"]["budget"] = 5
     assert done | {"requestId": ""} == at_once | {"requestId": ""}
-    assert done["job"] is None
+    assert (done["job"], done["start"]) == (None, None)
+    assert body(owner.api.post(f"{URL}/1...2"))["complete"]
     assert body(owner.api.get(f"/v1/jobs/{told['job']['id']}"))["job"]["subject"] == revised.ref
+    assert Job.everyone.filter(kind="lake.diff").count() == 1
+
+
+def test_who_may_only_look_starts_none_and_a_get_never_does(viewer, owner, stranger, revised, settings):
+    settings.NEXUS_LAKE_DIFF_ROWS = 5
+    assert body(viewer.api.post(f"{URL}/1...2"), 403)["error"]["code"] == "SCOPE_MISSING"
+    assert body(stranger.api.post(f"{URL}/1...2"), 404)["error"]["code"] == "NOT_FOUND"
+    assert body(owner.api.post(f"{URL}/1...2?limit=0"), 400)["error"]["code"] == "VALIDATION_ERROR"
+    for person in (viewer, owner):
+        assert body(person.api.get(f"{URL}/1...2"))["start"]
+    assert not Job.everyone.filter(kind="lake.diff").exists()
+    assert not LakeDiff.everyone.exists()
+
+
+def test_of_a_small_one_a_post_starts_nothing(owner, revised):
+    assert body(owner.api.post(f"{URL}/1...2"))["complete"]
+    assert not Job.everyone.filter(kind="lake.diff").exists()
 
 
 def test_a_large_one_that_failed_is_refused_by_name_with_its_job(owner, revised, settings):
     settings.NEXUS_LAKE_DIFF_ROWS = 5
-    job = body(owner.api.get(f"{URL}/1...2"), 202)["job"]["id"]
+    job = body(owner.api.post(f"{URL}/1...2"), 202)["job"]["id"]
     LakeSegment.everyone.update(damaged_at=revised.updated_at)
     runner.wake()
     error = body(owner.api.get(f"{URL}/1...2"), 409)["error"]
+    assert body(owner.api.post(f"{URL}/1...2"), 409)["error"]["details"] == error["details"]
     assert (error["code"], error["details"]["jobId"]) == ("LAKE_DIFF_FAILED", job)
     assert error["details"]["code"] == "LAKE_SEGMENT_DAMAGED"
     LakeSegment.everyone.update(damaged_at=None)

@@ -48,8 +48,12 @@ def entry(owner, tmp_path):
     return LakeEntry.of(owner.tenant.id).get()
 
 
-def look(person, entry, span="1...2"):
-    return fulldiff.look(person.actor, entry, *diff.pair_of(entry, span))
+def look(entry, span="1...2"):
+    return fulldiff.look(entry, *diff.pair_of(entry, span))
+
+
+def start(person, entry, span="1...2"):
+    return fulldiff.start(person.actor, entry, *diff.pair_of(entry, span))
 
 
 def rows_of(entry, number):
@@ -60,17 +64,39 @@ def kept(row):
     return Path(storages["data"].path(row.key))
 
 
+def test_a_look_starts_nothing_and_says_that_it_can_be_started(entry):
+    for _ in range(2):
+        told = look(entry)
+        assert (told.job, told.startable, told.found["rowsRead"], told.found["files"]) == (None, True, 0, 6)
+    assert not LakeDiff.everyone.exists()
+    assert not Job.everyone.filter(kind="lake.diff").exists()
+
+
+def test_one_that_ended_between_two_looks_at_it_is_a_result(owner, entry, monkeypatch):
+    start(owner, entry)
+    real = fulldiff._job_of
+
+    def ended(row):
+        monkeypatch.setattr(fulldiff, "_job_of", real)
+        runner.wake()
+        return real(row)
+
+    monkeypatch.setattr(fulldiff, "_job_of", ended)
+    told = look(entry)
+    assert (told.job, told.found["complete"]) == (None, True)
+
+
 def test_it_is_asked_for_once_found_in_parts_and_then_there_at_once(owner, viewer, entry, monkeypatch):
-    first = look(viewer, entry)
+    first = start(owner, entry)
     assert (first.job.state, first.job.kind, first.found["complete"]) == ("queued", "lake.diff", False)
     assert first.found["rowsRead"] == 0
-    assert look(owner, entry).job == first.job
+    assert look(entry).job == start(viewer, entry).job == first.job
     parts = []
     real = stretches.compared
     monkeypatch.setattr(stretches, "compared", lambda *args, **more: parts.append(args[1:3]) or real(*args, **more))
     runner.wake()
     assert parts == [(0, 1), (1, 2), (2, 3)]
-    told = look(owner, entry)
+    told = look(entry)
     assert told.job is None
     assert told.found == diff.between(entry, *diff.pair_of(entry, "1...2"))
     assert (told.found["counts"]["changed"], told.found["counts"]["added"], told.found["shared"]) == (3, 10, 1)
@@ -93,7 +119,7 @@ def test_files_that_both_share_are_not_opened_and_one_part_is_at_hand_at_a_time(
         return real(segment, stack)
 
     monkeypatch.setattr(stretches, "_local", local)
-    look(owner, entry)
+    start(owner, entry)
     runner.wake()
     sides = [{each.sha256 for each in scan.of_revision(entry, number).segments} for number in (1, 2)]
     assert len(opened) == len(set(opened)) == 6
@@ -116,9 +142,9 @@ def test_applied_to_a_it_gives_b_and_reversed_it_is_the_inverse(owner, tmp_path)
         if newest == 1:
             return
         for a, b in ((newest - 1, newest), (newest, newest - 1)):
-            if look(owner, entry, f"{a}...{b}").job:
+            if start(owner, entry, f"{a}...{b}").job:
                 runner.wake()
-            told = look(owner, entry, f"{a}...{b}")
+            told = look(entry, f"{a}...{b}")
             assert (told.job, told.found["complete"]) == (None, True)
             assert applied(rows_of(entry, a), told.found) == Counter(listed(rows_of(entry, b)))
 
@@ -126,7 +152,7 @@ def test_applied_to_a_it_gives_b_and_reversed_it_is_the_inverse(owner, tmp_path)
 
 
 def test_revisions_of_the_same_content_share_a_result(owner, entry, tmp_path):
-    look(owner, entry)
+    start(owner, entry)
     runner.wake()
     for more in (0, 1):  # back as it was, and again as it became
         for at in (3, YEAR, 3 * YEAR - 2):
@@ -134,31 +160,32 @@ def test_revisions_of_the_same_content_share_a_result(owner, entry, tmp_path):
             lake.put(owner, tmp_path, lake.offer(tmp_path, table, entry.instrument, policy="newer"))
     entry.refresh_from_db()
     assert LakeRevision.objects.get(entry=entry, number=2).digest == entry.digest
-    told = look(owner, entry, f"1...{entry.revision}")
+    told = look(entry, f"1...{entry.revision}")
     assert (entry.revision, told.job, told.found["counts"]["changed"]) == (8, None, 3)
 
 
 @pytest.mark.parametrize("harm", ["missing", "garbled"])
 def test_a_result_that_was_lost_is_found_anew(owner, entry, harm):
-    look(owner, entry)
+    start(owner, entry)
     runner.wake()
     row = LakeDiff.everyone.get()
-    before = look(owner, entry).found
+    before = look(entry).found
     path = kept(row)
     path.chmod(0o600)
     path.unlink() if harm == "missing" else path.write_bytes(b"{}")
-    assert look(owner, entry).job.state == "queued"
+    assert look(entry).startable
+    assert start(owner, entry).job.state == "queued"
     runner.wake()
-    assert look(owner, entry).found == before
+    assert look(entry).found == before
     assert LakeDiff.everyone.get().key == row.key
 
 
 def test_one_that_failed_says_why_until_it_is_retried_and_then_goes_on(owner, entry):
     segment = scan.of_revision(entry, 2).segments[1]
     LakeSegment.everyone.filter(id=segment.id).update(damaged_at=segment.created_at)
-    look(owner, entry)
+    start(owner, entry)
     runner.wake()
-    told = look(owner, entry)
+    told = look(entry)
     with pytest.raises(fulldiff.DiffFailed) as refused:
         told.check()
     assert refused.value.details["jobId"] == told.job.ref
@@ -169,17 +196,18 @@ def test_one_that_failed_says_why_until_it_is_retried_and_then_goes_on(owner, en
     queue.retry(owner.actor, told.job)
     assert LakeDiff.everyone.get().state == "comparing"
     runner.wake()
-    assert look(owner, entry).found["counts"]["changed"] == 3
+    assert look(entry).found["counts"]["changed"] == 3
 
 
-def test_a_cancelled_one_is_not_begun_again_by_looking(owner, entry):
-    queue.cancel(owner.actor, look(owner, entry).job)
-    told = look(owner, entry)
+def test_a_cancelled_one_is_not_begun_again(owner, entry):
+    queue.cancel(owner.actor, start(owner, entry).job)
+    told = start(owner, entry)
     assert told.job.state == State.CANCELLED
     with pytest.raises(fulldiff.DiffFailed):
         told.check()
     Job.everyone.all().delete()  # nobody can retry it any more
-    assert look(owner, entry).job.state == "queued"
+    assert look(entry).startable
+    assert start(owner, entry).job.state == "queued"
 
 
 def collected(owner, monkeypatch, days=91):
@@ -191,7 +219,7 @@ def collected(owner, monkeypatch, days=91):
 
 @pytest.mark.parametrize("gone", [1, 2])
 def test_it_goes_with_either_revision(owner, entry, tmp_path, monkeypatch, gone):
-    look(owner, entry, "1...2" if gone == 1 else "2...1")
+    start(owner, entry, "1...2" if gone == 1 else "2...1")
     runner.wake()
     row = LakeDiff.everyone.get()
     assert collected(owner, monkeypatch, days=1)["diffs"] == 0
@@ -205,7 +233,7 @@ def test_it_goes_with_either_revision(owner, entry, tmp_path, monkeypatch, gone)
 
 def test_it_goes_when_the_time_of_its_revision_is_over(owner, entry, monkeypatch, settings):
     settings.NEXUS_LAKE_REVISIONS_KEPT_DAYS = 90
-    look(owner, entry)
+    start(owner, entry)
     runner.wake()
     row = LakeDiff.everyone.get()
     went = collected(owner, monkeypatch)
@@ -225,7 +253,7 @@ def test_a_revision_that_goes_while_it_is_compared_leaves_nothing(owner, entry, 
         return found
 
     monkeypatch.setattr(stretches, "compared", let_go)
-    job = look(owner, entry).job
+    job = start(owner, entry).job
     runner.wake()
     job.refresh_from_db()
     assert (job.state, job.error["code"]) == ("failed", "LAKE_REVISION_GONE")
@@ -235,6 +263,6 @@ def test_a_revision_that_goes_while_it_is_compared_leaves_nothing(owner, entry, 
 
 
 def test_another_workspace_has_its_own(owner, stranger, entry, tmp_path):
-    look(owner, entry)
+    start(owner, entry)
     assert not LakeDiff.of(stranger.tenant.id).exists()
     assert LakeDiff.of(owner.tenant.id).count() == 1

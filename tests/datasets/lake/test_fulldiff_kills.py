@@ -29,7 +29,7 @@ from datasets.models import LakeDiff, LakeEntry
 from tradenexus.actor import system
 from tradenexus.jobs.models import Job
 entry = LakeEntry.everyone.get()
-told = fulldiff.look(system(entry.tenant_id, "r"), entry, *diff.pair_of(entry, "1...2"))
+told = fulldiff.start(system(entry.tenant_id, "r"), entry, *diff.pair_of(entry, "1...2"))
 row = LakeDiff.everyone.get()
 print(json.dumps({"state": row.state, "next": (row.partial or {}).get("next"), "sha256": row.sha256,
                   "complete": told.found["complete"], "counts": told.found["counts"], "jobs": Job.everyone.count()}))

@@ -103,8 +103,30 @@ def test_changed_rows_are_spread_in_bins_drawn_and_told(viewer, browse, revised)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_large_one_shows_how_far_its_job_is_and_then_the_result(viewer, browse, revised, settings):
+def test_a_large_one_is_started_by_a_press_of_who_may(viewer, owner, stranger, browse, revised, settings):
     settings.NEXUS_LAKE_DIFF_ROWS = 5
+    text = text_of(browse(viewer).get(f"{URL}diff/1...2/"))
+    assert "an editor can start it" in text
+    assert "Compare all of it" not in text
+    assert "Where they part" not in text
+    assert browse(viewer).post(f"{URL}diff/1...2/").status_code == 403
+    assert browse(stranger).post(f"{URL}diff/1...2/").status_code == 404
+    text = text_of(browse(owner).get(f"{URL}diff/1...2/"))
+    assert re.search(
+        r'<form [^>]*action="[^"]*diff/1\.\.\.2/" hx-post="[^"]*diff/1\.\.\.2/".*csrfmiddlewaretoken', text
+    )
+    assert "-X POST" in text
+    assert "No row differs" not in text
+    assert "The job is gone" in text_of(browse(owner).get(f"{URL}diff/1...2/_progress/"))
+    assert not Job.everyone.filter(kind="lake.diff").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_large_one_shows_how_far_its_job_is_and_then_the_result(viewer, owner, browse, revised, settings):
+    settings.NEXUS_LAKE_DIFF_ROWS = 5
+    text = text_of(browse(owner).post(f"{URL}diff/1...2/", headers={"HX-Request": "true"}))
+    assert "<html" not in text
+    assert "Waits for a worker" in text
     browser = browse(viewer)
     text = text_of(browser.get(f"{URL}diff/1...2/"))
     job = Job.everyone.get(kind="lake.diff")
@@ -131,7 +153,7 @@ def test_a_large_one_shows_how_far_its_job_is_and_then_the_result(viewer, browse
 def test_a_large_one_that_failed_says_why_and_may_be_retried(viewer, owner, browse, revised, settings):
     settings.NEXUS_LAKE_DIFF_ROWS = 5
     browser = browse(owner)
-    browser.get(f"{URL}diff/1...2/")
+    assert browser.post(f"{URL}diff/1...2/")["Location"] == f"{URL}diff/1...2/"
     LakeSegment.everyone.update(damaged_at=revised.updated_at)
     runner.wake()
     text = text_of(browser.get(f"{URL}diff/1...2/"))

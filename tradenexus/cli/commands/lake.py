@@ -183,7 +183,8 @@ def diff(
     ] = "facts",
     limit: params.Limit = 200,
 ) -> None:
-    """Show what turns one revision of an entry into another; waits for the job that a large difference takes.
+    """Show what turns one revision of an entry into another; a large difference takes a job, which it starts
+    and waits for.
 
     Example: nexus lake diff equities_bars/XNYS:IBM 6...7 --show rows
     """
