@@ -43,8 +43,8 @@ _EVER = (-(2**63), 2**63 - 1)
 
 
 class RevisionGone(NotFound):
-    """That revision is older than earlier revisions are kept (NEXUS_LAKE_REVISIONS_KEPT_DAYS). `details.oldest` is the
-    oldest one that can be read; a snapshot keeps what it names."""
+    """That revision is older than earlier revisions are kept (NEXUS_LAKE_REVISIONS_KEPT_DAYS). Read the oldest that
+    is kept (`details.oldest`) or a later one, or a snapshot: that keeps what it names."""
 
     code = "LAKE_REVISION_GONE"
 
@@ -137,7 +137,8 @@ def check_kept(entry: LakeEntry, revision: int) -> None:
     """Raise RevisionGone for a revision that was let go."""
     if revision < entry.oldest_revision:
         details = {"entry": str(entry), "revision": revision, "oldest": entry.oldest_revision}
-        raise RevisionGone(f"revision {revision} of {entry} is not kept any more", details)
+        words = f"revision {revision} of {entry} is not kept any more, the oldest kept is {entry.oldest_revision}"
+        raise RevisionGone(words, details)
 
 
 def revision_at(entry: LakeEntry, as_of: datetime) -> int:

@@ -18,6 +18,7 @@ from datasets.models import LakeEntry, LakePartition, LakeRevision
 from datasets.pages import lake_commands, pictures
 from datasets.pages.lake_frame import EntryPage, with_sources
 from datasets.pages.lake_list import FINE, bar
+from datasets.storage import blobs
 from tradenexus.errors import BadRequest
 from tradenexus.web import figures, tables
 
@@ -63,7 +64,7 @@ class Overview(Drawing):
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Return the parts of the page; no chart for a table that has nothing to draw."""
-        entry, chart = self.entry, self._chart()
+        entry = self.entry
         newest = LakeRevision.objects.filter(entry=entry).select_related("commit").order_by("-number")
         ledger_rows = LakePartition.objects.filter(entry=entry)
         counted = ledger_rows.exclude(code="OK").order_by().values_list("code").annotate(Count("id"))
@@ -76,10 +77,16 @@ class Overview(Drawing):
             ],
             "commits": with_sources(self.actor.tenant_id, newest[:COMMITS]),
             "calendar": calendar(entry),
-            "suspects": suspects.listed(entry),
             "snippets": lake_commands.rows(entry, self.adjustment, self.query.get("as_of", "")),
-            **chart,
+            **self._read(),
         }
+
+    def _read(self) -> dict[str, Any]:
+        """Return what is read of the rows; where they cannot be read, why: what else is known is still shown."""
+        try:
+            return {"suspects": suspects.listed(self.entry), **self._chart()}
+        except (scan.SegmentDamaged, blobs.BlobMissing) as fault:
+            return {"drawn": None, "damaged": {"code": fault.code, "words": fault.message.rstrip(".")}}
 
     def _chart(self) -> dict[str, Any]:
         entry = self.entry

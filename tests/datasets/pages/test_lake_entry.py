@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
 import pytest
+from django.core.files.storage import storages
 
 from datasets.models import LakeRevision, LakeSegment
 from datasets.pages import lake_entry
@@ -152,3 +154,17 @@ def test_another_workspace_and_a_wrong_name_find_nothing(stranger, owner, browse
     assert browse(owner).get(f"/lakehouse/crypto_bars_1d/BINANCE:NONE/{end}").status_code == 404
     assert browse(owner).get(f"/lakehouse/nonsense/BINANCE:ETH-BTC/{end}").status_code == 404
     assert browse(owner).get(f"/lakehouse/crypto_bars_1d/nonsense/{end}").status_code == 400
+
+
+@pytest.mark.parametrize("harm", ["cut", "gone"])
+def test_an_entry_whose_file_was_harmed_is_still_shown_and_says_so(owner, browse, golden, harm):
+    for segment in LakeSegment.everyone.all():
+        path = Path(storages["data"].path(segment.key))
+        path.chmod(0o600)
+        path.write_bytes(path.read_bytes()[:-100]) if harm == "cut" else path.unlink()
+    text = text_of(browse(owner).get(URL))
+    assert "Not all of its rows can be read" in text
+    assert "<nx-chart" not in text
+    assert "40 expected sessions" in text
+    LakeSegment.everyone.update(damaged_at=golden.updated_at)
+    assert "damaged" in text_of(browse(owner).get(f"{URL}files/"))
