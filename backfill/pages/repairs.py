@@ -91,7 +91,7 @@ class Repair(Page):
         return {
             "title": "Plan of a repair" if repair.plan else "Repair of gaps",
             "crumbs": [("Lakehouse", "/lakehouse/"), ("Gap repair", "/lakehouse/repairs/"), (repair.ref[:12], "")],
-            "state": settling.state_of(repair),
+            "state": _seen(repair, counted),
             "repair": repair,
             "row": rows_of([repair])[0],
             "meant": meant(repair.selection),
@@ -128,13 +128,27 @@ def _row(repair: RepairRun, counted: dict[str, int], filled: int) -> dict[str, A
     return {
         "repair": repair,
         "url": f"/lakehouse/repairs/{repair.ref}/",
-        "state": settling.state_of(repair),
+        "state": _seen(repair, counted),
         "meant": meant(repair.selection),
         "found": repair.found,
         "counts": counted,
         "filled": filled,
         "left": counted["left"] + repair.found.get("left", 0),
     }
+
+
+def _seen(repair: RepairRun, counted: dict[str, int]) -> str:
+    """Return the word a person sees: of a finished repair how it ended, for nothing that failed is green."""
+    if not repair.finished_at:
+        return settling.state_of(repair)
+    failed = counted[RepairState.FAILED]
+    if error := repair.found.get("error"):
+        return "cancelled" if error["code"] == "JOB_CANCELLED" else RepairState.FAILED
+    if failed and failed == sum(counted.values()):
+        return RepairState.FAILED
+    if failed or counted[RepairState.PARTLY] or counted[RepairState.QUARANTINED]:
+        return RepairState.PARTLY
+    return settling.state_of(repair)
 
 
 def meant(selection: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from backfill.models import RepairRun
+from backfill.vendors import errors
 from tests.kit import lake
 from tests.kit.lake import DAY, MONDAY
 
@@ -100,4 +101,15 @@ def test_a_job_that_ended_before_it_looked_is_told(owner, browse, holed, ranged)
     browser.post("/lakehouse/repairs/", {})
     repair = RepairRun.of(owner.tenant.id).get()
     assert owner.api.post(f"/v1/jobs/{repair.job.ref}:cancel", {}, format="json").status_code in (200, 202)
-    assert "JOB_CANCELLED" in text(browser, f"/lakehouse/repairs/{repair.ref}/")
+    page = text(browser, f"/lakehouse/repairs/{repair.ref}/")
+    assert "JOB_CANCELLED" in page
+    assert "Cancelled" in page
+
+
+def test_a_repair_of_which_every_range_failed_is_not_called_finished(owner, browse, holed, ranged, work):
+    ranged["ranged"] = ranged["other"] = errors.NotEntitled("not for you")
+    answer = browse(owner).post("/lakehouse/repairs/", {"entries": "X:*", "kinds": ["MISSING"]})
+    work()
+    for path in (answer["Location"], "/lakehouse/repairs/"):
+        page = text(browse(owner), path)
+        assert ("Failed" in page, "Finished" in page) == (True, False)
