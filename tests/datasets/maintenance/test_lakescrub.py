@@ -111,6 +111,7 @@ def test_sessions_outside_the_damage_keep_their_verdict(owner, entry, store):
     assert sum(rows.num_rows for rows in scan.tables_of(part)) > 0
 
 
+@pytest.mark.parametrize("store", ["folder"], indirect=True)
 def test_every_byte_is_read_within_the_days_allowed(store, owner, tmp_path, monkeypatch, settings):
     """Hour by hour, with the clock moved: after seven days each reading is younger than seven days."""
     version = factories.sealed(owner, tmp_path)
@@ -176,7 +177,11 @@ def test_the_schedule_reads_all_workspaces_as_a_job(owner, stranger, entry, stor
     assert kept == {owner.tenant.id: False, stranger.tenant.id: True, None: False}
 
 
-@pytest.mark.parametrize("which", ["matrix", "coverage", "held"])
+@pytest.mark.parametrize(
+    ("store", "which"),
+    [("folder", "matrix"), ("folder", "coverage"), ("folder", "held"), ("bucket", "matrix")],
+    indirect=["store"],
+)
 def test_a_flipped_byte_of_any_other_file_is_told_of_once_and_taken_back(store, owner, stranger, tmp_path, which):
     files = others(owner, tmp_path)
     named = files[which]
@@ -217,6 +222,7 @@ def test_other_files_have_their_share_in_the_total_and_their_turn(owner, tmp_pat
     assert lakescrub.scrub(owner.tenant.id)["files"] == 0
 
 
+@pytest.mark.parametrize("store", ["folder"], indirect=True)
 def test_what_no_row_names_any_more_is_forgotten_with_its_damage(store, owner, stranger, tmp_path):
     coverage = others(owner, tmp_path)["coverage"]
     others(stranger, tmp_path)
