@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -16,6 +17,7 @@ django_application = get_asgi_application()  # loads the apps: what follows may 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from django.conf import settings
+from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
 from tradenexus import cors, db
@@ -52,11 +54,22 @@ async def _websocket(scope: Scope, receive: Receive, send: Send) -> None:
     await _sockets({**scope, "path": "/ws/events"}, receive, send)
 
 
+def _settle() -> None:
+    """Load what every request needs, and have the collector leave all of it alone.
+
+    It would look at each module and class again and again, and everybody who watches events waits meanwhile.
+    """
+    get_resolver().url_patterns  # noqa: B018 - loads them
+    gc.collect()
+    gc.freeze()
+
+
 async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
             await asyncio.to_thread(db.hold_log)
+            await asyncio.to_thread(_settle)
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await send({"type": "lifespan.shutdown.complete"})
