@@ -7,7 +7,6 @@ reading a day of minute bars.
 
 from __future__ import annotations
 
-import io
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -238,9 +237,11 @@ def _opened(segment: LakeSegment, source: Path | BinaryIO, *, whole: bool) -> An
     from pyarrow import parquet
 
     if isinstance(source, Path) and (whole or segment.size_bytes <= _SMALL_BYTES):
-        data = source.read_bytes()
-        sound.check(segment, io.BytesIO(data))
-        return parquet.ParquetFile(pa.BufferReader(pa.py_buffer(data)))
+        # Memory of Arrow's, not of Python's: its threads may let go of it last, when the interpreter has ended already.
+        with pa.OSFile(str(source)) as file:
+            data = file.read_buffer()
+        sound.check(segment, pa.BufferReader(data))
+        return parquet.ParquetFile(pa.BufferReader(data))
     sound.check(segment, source)
     return parquet.ParquetFile(source, pre_buffer=not isinstance(source, Path))
 
