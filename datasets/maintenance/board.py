@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet, Value
+
 from datasets.maintenance import records
 from datasets.models import MIRROR, Chore, FileCheck, LakeSegment, Upkeep, VersionCheck
 from tradenexus.jobs.models import Job, State
@@ -20,9 +22,13 @@ _NAMES = {
 def lines() -> list[dict[str, Any]]:
     """Return {name, row (None: never), state (ok, warn, fail, none), note} of each kind, over all workspaces."""
     newest = records.newest(None, _NAMES)
-    damaged = LakeSegment.everyone.filter(damaged_at__isnull=False).count()
-    damaged += VersionCheck.objects.exclude(damaged=[]).count()
-    damaged += FileCheck.everyone.exclude(fault="").count()
+    bad: list[QuerySet[Any]] = [
+        LakeSegment.everyone.filter(damaged_at__isnull=False),
+        VersionCheck.objects.exclude(damaged=[]),
+        FileCheck.everyone.exclude(fault=""),
+    ]
+    first, *others = (rows.order_by().values_list(Value(1)) for rows in bad)
+    damaged = first.union(*others, all=True).count()
     found = [*(_line(chore, row) for chore, row in newest.items()), _mirror()]
     if damaged:
         words = f"{damaged} segment(s), version(s) or other file(s) are not what was written: "
